@@ -1,0 +1,23 @@
+/*
+ * Where the daemon is, and why it is not reached.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#define DEFAULT_ADDRESS "unix:/run/indexerd/indexerd.sock"
+
+/*
+ * The gRPC target to call: the option's where it is given, else the environment's
+ * (INDEXERD_ADDRESS, then INDEXER_RUNNER_ADDRESS, which each indexer's process has), else the
+ * system's socket. Lent.
+ */
+const char *target_choose(const char *option);
+
+/*
+ * Tries to connect to a Unix socket target itself, and says on stderr what is wrong with it and
+ * what helps. False where the target is no Unix socket: nothing has been said then.
+ */
+bool target_explain(const char *address);

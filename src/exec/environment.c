@@ -1,0 +1,113 @@
+/*
+ * The environment of an indexer's process; see environment.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/util.h"
+#include "exec/environment.h"
+
+/* stdout is no longer the journal, and who reports to systemd is the helper. */
+static const char *const removed[] = {
+	"JOURNAL_STREAM",
+	"NOTIFY_SOCKET",
+	"WATCHDOG_PID",
+	"WATCHDOG_USEC",
+};
+
+/* Said by systemd and by nobody else: a program may rely on them. */
+static const char *const reserved[] = {
+	"CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "INVOCATION_ID",
+	"LOGS_DIRECTORY",  "RUNTIME_DIRECTORY",	      "STATE_DIRECTORY",
+};
+
+void environment_free(char **environment)
+{
+	if (!environment)
+		return;
+	for (char **p = environment; *p; p++)
+		free(*p);
+	free(environment);
+}
+
+/* Whether a variable "NAME=value" has the name of the first n bytes. */
+static bool has_name(const char *variable, const char *name, size_t n)
+{
+	return strncmp(variable, name, n) == 0 && variable[n] == '=';
+}
+
+static bool is_one_of(const char *const *names, size_t n_names, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n_names; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+/* Puts a variable, whose string it owns from now on, in the place of the one of its name or behind
+ * all. */
+static void put(char **environment, char *variable)
+{
+	size_t n = (size_t)(strchr(variable, '=') - variable);
+	char **p = environment;
+
+	while (*p && !has_name(*p, variable, n))
+		p++;
+	free(*p);
+	*p = variable;
+}
+
+static int put_inherited(char **environment, char *const *inherited)
+{
+	for (; *inherited; inherited++) {
+		const char *equals = strchr(*inherited, '=');
+		char *copy;
+
+		if (!equals || is_one_of(removed, ELEMENTSOF(removed), *inherited,
+					 (size_t)(equals - *inherited)))
+			continue;
+		copy = strdup(*inherited);
+		if (!copy)
+			return -ENOMEM;
+		put(environment, copy);
+	}
+	return 0;
+}
+
+static int put_spec(char **environment, const spec_t *spec)
+{
+	for (size_t i = 0; i < spec->n_environment; i++) {
+		const Indexerd__Exec__V1__Variable *variable = spec->environment[i];
+		char *text;
+
+		if (is_one_of(reserved, ELEMENTSOF(reserved), variable->key, strlen(variable->key)))
+			continue;
+		if (asprintf(&text, "%s=%s", variable->key, variable->value) < 0)
+			return -ENOMEM;
+		put(environment, text);
+	}
+	return 0;
+}
+
+int environment_build(char *const *inherited, const spec_t *spec, char ***ret)
+{
+	_cleanup_(environment_freep) char **environment = NULL;
+	size_t n = spec->n_environment + 1;
+	int r;
+
+	for (char *const *p = inherited; *p; p++)
+		n++;
+	environment = calloc(n, sizeof(*environment));
+	if (!environment)
+		return -ENOMEM;
+	r = put_inherited(environment, inherited);
+	if (r < 0)
+		return r;
+	r = put_spec(environment, spec);
+	if (r < 0)
+		return r;
+	*ret = TAKE(environment);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * The log helper: a second process in the indexer's unit, between the program and the journal.
+ *
+ * It outlives the program for as long as there is output to deliver, whatever signals the unit
+ * gets; only SIGKILL ends it. It is a child of the service manager and not of the program, which
+ * has the children that it would have without it: none.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "exec/format.h"
+
+/* The program's ends of the pipes to the helper; all are close-on-exec. */
+struct helper {
+	int streams[STREAM_N];
+	int status; /* to be closed by a successful execve(), or written to before a failed one's
+		       exit */
+};
+
+/*
+ * Starts the helper for an identifier and a format. `forget` is called in the helper, to free what
+ * only the caller needs. 0 or a negative errno.
+ */
+int helper_start(const char *identifier, const struct format *format,
+		 void (*forget)(void *userdata), void *userdata, struct helper *ret);
+
+/* Tells the helper that the program could not be executed, so that it does not say READY=1. */
+void helper_report_failure(const struct helper *helper);

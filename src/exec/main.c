@@ -1,0 +1,184 @@
+/*
+ * indexer-exec: the constant ExecStart= of every indexer's unit. It takes what to run from the
+ * credential `spec`, starts the log helper, and becomes the program: the unit's main process is the
+ * indexer itself. See indexer-exec(8).
+ *
+ * The steps in their order, each with the exit code that says which one failed; systemd's names for
+ * them appear in `systemctl status`. One thread, two processes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "common/util.h"
+#include "exec/environment.h"
+#include "exec/helper.h"
+#include "exec/notify.h"
+#include "exec/place.h"
+#include "exec/spec.h"
+#include "model/exit.h"
+
+#define STATUS_PREFIX	"STATUS="
+#define STATUS_TEXT_MAX 512
+
+/* What the steps before the execve() make for those after. */
+struct launch {
+	spec_t *spec;
+	char **argv; /* the spec's strings, and NULL */
+	char **environment;
+	struct helper helper;
+	int stderr_before; /* the journal, for what goes wrong after the pipes are in place */
+};
+
+/*
+ * Says why the program does not run: to the journal, and as the unit's status text, which the
+ * daemon hands on to the client.
+ */
+static void __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
+{
+	char state[STATUS_TEXT_MAX] = STATUS_PREFIX, *text = state + strlen(STATUS_PREFIX);
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(state) - strlen(STATUS_PREFIX), format, ap);
+	va_end(ap);
+	for (char *p = text; *p; p++)
+		if (*p == '\n') /* it would begin another assignment */
+			*p = ' ';
+	log_error("%s", text);
+	(void)notify(state);
+}
+
+static void launch_clear(void *userdata)
+{
+	struct launch *launch = userdata;
+
+	free(TAKE(launch->argv));
+	spec_free(TAKE(launch->spec));
+	environment_free(TAKE(launch->environment));
+}
+
+static int load(struct launch *launch)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *problem;
+	int r;
+
+	if (isempty(directory)) {
+		complain("CREDENTIALS_DIRECTORY is not set: this program is for units of indexerd");
+		return EXIT_CODE_CONFIGURATION;
+	}
+	r = spec_load(directory, &launch->spec, &problem);
+	if (r == -EBADMSG) {
+		complain("%s/spec is not usable: %s", directory, problem);
+		return EXIT_CODE_CONFIGURATION;
+	}
+	if (r < 0) {
+		complain("cannot read %s/spec: %s", directory, strerror(-r));
+		return EXIT_CODE_CONFIGURATION;
+	}
+	launch->argv = calloc(launch->spec->n_argv + 1, sizeof(*launch->argv));
+	if (!launch->argv) {
+		complain("no memory for the command");
+		return EXIT_FAILURE;
+	}
+	memcpy(launch->argv, launch->spec->argv, launch->spec->n_argv * sizeof(*launch->argv));
+	r = environment_build(environ, launch->spec, &launch->environment);
+	if (r < 0) {
+		complain("cannot make the environment: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int enter(struct launch *launch)
+{
+	const spec_t *spec = launch->spec;
+	const char *source = spec->project_source, *dir = spec->project_dir;
+	const char *script = spec->script_path;
+	int r = place_enter(source, dir);
+
+	if (r == PLACE_OUTSIDE)
+		complain("project_dir '%s' lies outside of project_source %s", dir, source);
+	else if (r < 0)
+		complain("cannot change to %s/%s: %s", source, dir, strerror(-r));
+	if (r != 0)
+		return EXIT_CODE_CHDIR;
+	if (isempty(script))
+		return EXIT_SUCCESS;
+
+	r = place_check_script(source, script);
+	if (r == PLACE_OUTSIDE)
+		complain("script '%s' lies outside of project_source %s", script, source);
+	else if (r < 0)
+		complain("cannot find script '%s' in %s/%s: %s", script, source, dir, strerror(-r));
+	return r == 0 ? EXIT_SUCCESS : EXIT_CODE_CHDIR;
+}
+
+/* Starts the helper and puts the pipes in their place. */
+static int connect_helper(struct launch *launch)
+{
+	const spec_t *spec = launch->spec;
+	int r;
+
+	r = helper_start(spec->indexer_id, format_find(spec->log_format), launch_clear, launch,
+			 &launch->helper);
+	if (r < 0) {
+		complain("cannot start the log helper: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	launch->stderr_before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (launch->stderr_before < 0 ||
+	    dup2(launch->helper.streams[STREAM_STDOUT], STDOUT_FILENO) < 0 ||
+	    dup2(launch->helper.streams[STREAM_STDERR], STDERR_FILENO) < 0) {
+		complain("cannot redirect the output: %s", strerror(errno));
+		helper_report_failure(&launch->helper);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int execute(struct launch *launch)
+{
+	char **argv = launch->argv;
+	sigset_t none;
+	int error;
+
+	/* Dispositions are as systemd set them: nothing here has changed one. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	execve(argv[0], argv, launch->environment);
+
+	error = errno;
+	helper_report_failure(&launch->helper);
+	(void)dup2(launch->stderr_before, STDERR_FILENO);
+	if (error == ENOENT && access(argv[0], F_OK) == 0)
+		complain("cannot execute %s: the interpreter that it names does not exist",
+			 argv[0]);
+	else
+		complain("cannot execute %s: %s", argv[0], strerror(error));
+	return EXIT_CODE_EXEC;
+}
+
+int main(int argc, char **argv)
+{
+	static int (*const steps[])(struct launch *) = { load, enter, connect_helper, execute };
+	struct launch launch = { .stderr_before = -1 };
+	int r = EXIT_SUCCESS;
+
+	if (argc > 1) {
+		log_error("%s takes no arguments", argv[0]);
+		return EX_USAGE;
+	}
+	for (size_t i = 0; i < ELEMENTSOF(steps) && r == EXIT_SUCCESS; i++)
+		r = steps[i](&launch);
+	launch_clear(&launch);
+	return r;
+}

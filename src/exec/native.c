@@ -1,0 +1,32 @@
+/*
+ * Entries of journald's native protocol; see native.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/util.h"
+#include "exec/native.h"
+#include "model/level.h"
+
+static const char *const stream_names[STREAM_N] = {
+	[STREAM_STDOUT] = "stdout",
+	[STREAM_STDERR] = "stderr",
+};
+
+size_t native_head(char buffer[static NATIVE_HEAD_MAX], const char *identifier, enum stream stream,
+		   uint64_t number, const struct log_line *line)
+{
+	uint64_t size = htole64(line->size);
+	int n = snprintf(buffer, NATIVE_HEAD_MAX,
+			 "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nINDEXER_STREAM=%s\n"
+			 "INDEXER_LINE=%" PRIu64 "\n%sMESSAGE\n",
+			 line->priority, identifier, stream_names[stream], number,
+			 line->trace ? "INDEXER_LEVEL=" INDEXER_LEVEL_TRACE "\n" : "");
+
+	assert(n > 0 && (size_t)n + sizeof(size) < NATIVE_HEAD_MAX);
+	memcpy(buffer + n, &size, sizeof(size));
+	return (size_t)n + sizeof(size);
+}

@@ -1,0 +1,158 @@
+/*
+ * Batches of lines to journald; see sink.h. Runs in the log helper, which has one thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/util.h"
+#include "exec/native.h"
+#include "exec/sink.h"
+
+#define BATCH_MAX	     64
+#define RETRY_USEC	     (100 * USEC_PER_MSEC)
+#define SETTLE_USEC	     (10 * USEC_PER_SEC)
+#define SETTLE_STEP_USEC     500ULL
+#define SETTLE_STEP_USEC_MAX (20 * USEC_PER_MSEC)
+
+/* Head, text and tail of a line. */
+#define PARTS 3
+
+struct sink {
+	const char *path;
+	const char *identifier;
+	int fd;		 /* -1 while not connected */
+	uint64_t number; /* of the last line */
+	size_t n;	 /* lines in the batch */
+	struct iovec parts[BATCH_MAX * PARTS];
+	char heads[BATCH_MAX][NATIVE_HEAD_MAX];
+};
+
+static_assert(BATCH_MAX * PARTS <= IOV_MAX, "a batch is one message");
+
+int sink_new(const char *path, const char *identifier, struct sink **ret)
+{
+	struct sink *sink = calloc(1, sizeof(*sink));
+
+	if (!sink)
+		return -ENOMEM;
+	assert(strlen(identifier) < NATIVE_IDENTIFIER_MAX);
+	assert(strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path));
+	sink->path = path;
+	sink->identifier = identifier;
+	sink->fd = -1;
+	*ret = sink;
+	return 0;
+}
+
+struct sink *sink_free(struct sink *sink)
+{
+	if (!sink)
+		return NULL;
+	closep(&sink->fd);
+	free(sink);
+	return NULL;
+}
+
+static void sleep_usec(uint64_t usec)
+{
+	const struct timespec pause = {
+		.tv_sec = (time_t)(usec / USEC_PER_SEC),
+		.tv_nsec = (long)(usec % USEC_PER_SEC * NSEC_PER_USEC),
+	};
+
+	(void)nanosleep(&pause, NULL);
+}
+
+static int connect_journal(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	strcpy(address.sun_path, path); /* its length is asserted in sink_new() */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+/* After an error: the socket may have been replaced, or the kernel is short of memory. */
+static void reconnect(struct sink *sink)
+{
+	closep(&sink->fd);
+	sleep_usec(RETRY_USEC);
+	sink->fd = connect_journal(sink->path);
+}
+
+void sink_push(struct sink *sink, enum stream stream, const struct log_line *line)
+{
+	struct iovec *parts = &sink->parts[sink->n * PARTS];
+	char *head = sink->heads[sink->n];
+
+	parts[0].iov_base = head;
+	parts[0].iov_len = native_head(head, sink->identifier, stream, ++sink->number, line);
+	parts[1] = (struct iovec){ line->text, line->size };
+	parts[2] = (struct iovec){ (void *)NATIVE_TAIL, NATIVE_TAIL_SIZE };
+	if (++sink->n == BATCH_MAX)
+		sink_flush(sink);
+}
+
+/* Sends one datagram, however long it takes. 0, or -EMSGSIZE where it never fits. */
+static int send_parts(struct sink *sink, struct iovec *parts, size_t n)
+{
+	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = n };
+
+	if (sink->fd < 0)
+		sink->fd = connect_journal(sink->path);
+	while (sendmsg(sink->fd, &message, MSG_NOSIGNAL) < 0) {
+		if (errno == EMSGSIZE)
+			return -EMSGSIZE;
+		if (errno != EINTR)
+			reconnect(sink);
+	}
+	return 0;
+}
+
+void sink_flush(struct sink *sink)
+{
+	/*
+	 * All in one datagram: journald then wakes up, reads, and takes the time once for a batch
+	 * and not once for a line, which is a quarter of its work (measured: 28 instead of 38 us
+	 * a line).
+	 */
+	if (sink->n > 0 && send_parts(sink, sink->parts, sink->n * PARTS) < 0)
+		/* net.core.wmem_default is very low. What is left out, the gap in INDEXER_LINE
+		 * tells. */
+		for (size_t i = 0; i < sink->n; i++)
+			(void)send_parts(sink, &sink->parts[i * PARTS], PARTS);
+	sink->n = 0;
+}
+
+void sink_settle(struct sink *sink)
+{
+	uint64_t end = now_usec(CLOCK_MONOTONIC) + SETTLE_USEC, step = SETTLE_STEP_USEC;
+	int unread;
+
+	sink_flush(sink);
+	if (sink->number == 0)
+		return;
+	/*
+	 * journald ignores an empty datagram, but takes it only when it is done with those before.
+	 * It has taken it when no more of this socket's bytes are on their way.
+	 */
+	(void)send_parts(sink, NULL, 0);
+	while (ioctl(sink->fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+	       now_usec(CLOCK_MONOTONIC) < end) {
+		sleep_usec(step);
+		step = MIN(step * 2, SETTLE_STEP_USEC_MAX);
+	}
+}

@@ -1,0 +1,266 @@
+/*
+ * indexerd: runs blockchain indexers as transient systemd services. Parse, set up, serve, drain.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+
+#include <config.h>
+#include "common/log.h"
+#include "common/util.h"
+#include "indexerd/config.h"
+#include "journal/journal.h"
+#include "manager/manager.h"
+#include "rpc/server.h"
+
+#define RUNNER_ADDRESS "unix:/run/indexerd/unit.sock"
+
+/* Serving begins when systemd has told of all units, or without that after so long. */
+#define SYNC_LIMIT_USEC (10 * USEC_PER_SEC)
+
+struct daemon {
+	sd_event *event;
+	struct config config;
+	struct manager *manager;
+	struct journal *journal;
+	struct rpc_server *server;
+	bool serving;
+	bool draining;
+};
+
+static const char *const runtime_dirs[] = { SYSCONFDIR "/indexerd/runtimes", RUNTIMESDIR, NULL };
+
+static const struct {
+	const char *name; /* FileDescriptorName= of the socket unit */
+	enum rpc_face face;
+} sockets[] = {
+	{ "clients", RPC_FACE_CLIENTS },
+	{ "indexers", RPC_FACE_INDEXERS },
+};
+
+static int listen_on(struct daemon *daemon, int fd, const char *name)
+{
+	for (size_t i = 0; i < ELEMENTSOF(sockets); i++)
+		if (streq(sockets[i].name, name))
+			return rpc_server_listen(daemon->server, fd, sockets[i].face);
+	log_error("The socket \"%s\" is none of indexerd's.", name);
+	return -EINVAL;
+}
+
+static int listen_all(struct daemon *daemon)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(true, &names), r = 0;
+
+	if (n == 0) {
+		log_error("No sockets were passed. indexerd is started by systemd: "
+			  "systemctl start indexerd.socket indexerd-unit.socket indexerd.service");
+		return -EINVAL;
+	}
+	for (int i = 0; i < n && r >= 0; i++)
+		r = listen_on(daemon, SD_LISTEN_FDS_START + i, names[i]);
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return n < 0 ? n : r;
+}
+
+static void serve(struct daemon *daemon)
+{
+	int r;
+
+	if (daemon->serving || daemon->draining)
+		return;
+	daemon->serving = true;
+	r = listen_all(daemon);
+	if (r < 0) {
+		log_error("The sockets cannot be served: %s", strerror(-r));
+		(void)sd_event_exit(daemon->event, r);
+		return;
+	}
+	(void)sd_notify(false, "READY=1\nSTATUS=Serving.");
+}
+
+static void on_synced(void *userdata)
+{
+	serve(userdata);
+}
+
+static int on_sync_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)source, (void)usec;
+	if (!daemon->serving)
+		log_warning("systemd has not answered yet; reads are served meanwhile.");
+	serve(daemon);
+	return 0;
+}
+
+static void on_drained(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)sd_event_exit(daemon->event, 0);
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
+			void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)source, (void)info;
+	if (daemon->draining)
+		return 0;
+	daemon->draining = true;
+	(void)sd_notify(false, "STOPPING=1\nSTATUS=Draining.");
+	rpc_server_shutdown(daemon->server, daemon->config.drain_usec, on_drained, daemon);
+	return 0;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	int r;
+
+	(void)source, (void)info;
+	r = manager_reload(daemon->manager);
+	if (r < 0)
+		log_error("The runtimes cannot be read anew: %s", strerror(-r));
+	else
+		log_info("The runtimes were read anew.");
+	return 0;
+}
+
+static int setup_event(struct daemon *daemon)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+	} signals[] = {
+		{ SIGTERM, on_terminate },
+		{ SIGINT, on_terminate },
+		{ SIGHUP, on_hangup },
+	};
+	int r = sd_event_default(&daemon->event);
+
+	r = r < 0 ? r : sd_event_set_watchdog(daemon->event, true);
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+		r = sd_event_add_signal(daemon->event, NULL, signals[i].signal, signals[i].handler,
+					daemon);
+	return r < 0 ? r
+		     : sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC,
+						  SYNC_LIMIT_USEC, 0, on_sync_limit, daemon);
+}
+
+static int setup(struct daemon *daemon)
+{
+	struct manager_config manager = {
+		.registry_path = "/var/lib/indexerd/registry.db",
+		.credentials_dir = "/run/indexerd/credentials",
+		.runtime_dirs = runtime_dirs,
+		.runner_address = RUNNER_ADDRESS,
+		.exec_path = PKGLIBEXECDIR "/indexer-exec",
+		.unit_group = "indexerd-unit",
+		.max_indexers = daemon->config.max_indexers,
+	};
+	struct rpc_server_config server = {};
+	int r = setup_event(daemon);
+
+	r = r < 0 ? r : manager_new(daemon->event, &manager, &daemon->manager);
+	if (r < 0)
+		return r;
+	manager_on_synced(daemon->manager, on_synced, daemon);
+	r = journal_new(NULL, &daemon->journal);
+	if (r < 0)
+		return r;
+	server.manager = daemon->manager;
+	server.journal = daemon->journal;
+	return rpc_server_new(daemon->event, &server, &daemon->server);
+}
+
+static void tear_down(struct daemon *daemon)
+{
+	/* Calls that still wait in the manager are answered before the server they came by goes. */
+	manager_refuse_waiting(daemon->manager);
+	rpc_server_free(daemon->server);
+	journal_free(daemon->journal);
+	manager_free(daemon->manager);
+	sd_event_unref(daemon->event);
+}
+
+static void block_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+		sigaddset(&set, signals[i]);
+	/* Before any thread is there: each of them has the signals blocked, and the loop reads
+	 * them. */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int usage(FILE *f)
+{
+	fprintf(f,
+		"Usage: indexerd [--help] [--version]\n\n"
+		"Runs blockchain indexers as transient systemd services. It is started by systemd\n"
+		"with its sockets; see indexerd(8).\n");
+	return f == stdout ? 0 : 2;
+}
+
+/* Returns -1 where the daemon shall run, or the exit code. */
+static int parse_arguments(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "user", no_argument, NULL, 'u' },
+		{},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
+		switch (c) {
+		case 'h':
+			return usage(stdout);
+		case 'V':
+			printf("%s %s\n", PACKAGE_NAME, PACKAGE_VERSION);
+			return 0;
+		case 'u':
+			fprintf(stderr, "indexerd: --user is not served by this version\n");
+			return 2;
+		default:
+			return usage(stderr);
+		}
+	return optind < argc ? usage(stderr) : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = {};
+	int r = parse_arguments(argc, argv);
+
+	if (r >= 0)
+		return r;
+	block_signals();
+	r = config_load(&daemon.config);
+	if (r >= 0) {
+		log_set_max_priority(daemon.config.log_priority);
+		r = setup(&daemon);
+	}
+	if (r >= 0)
+		r = sd_event_loop(daemon.event);
+	if (r < 0)
+		log_error("indexerd cannot go on: %s", strerror(-r));
+	tear_down(&daemon);
+	return r < 0 ? 1 : 0;
+}

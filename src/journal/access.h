@@ -1,0 +1,13 @@
+/*
+ * Whether the journal can be read at all. Pure but for the file system; any thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+/*
+ * sd_journal passes over directories and files that it may not read, and shows an empty journal.
+ * Returns -EACCES where a journal directory may not be read, or none of the journal files in it;
+ * else 0, also where there is no journal. `directory` NULL is the system's journal.
+ */
+int journal_access(const char *directory);

@@ -1,0 +1,153 @@
+/*
+ * Catching up: streams that start in the past or have fallen behind, each with a reader of its own.
+ *
+ * The worker threads take turns at them, a slice of records each time, so that many long ones do
+ * not hold up a short one. stream_catch_up() runs also on the live thread, for the last bit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "journal/stream.h"
+#include "journal/sync.h"
+
+int stream_close_reader(struct log_stream *stream, bool refused)
+{
+	int r;
+
+	if (!stream->reader)
+		return 0;
+	r = reader_place(stream->reader, refused, &stream->place);
+	stream->reader = reader_free(stream->reader);
+	atomic_fetch_sub(&stream->journal->open_readers, 1);
+	return r;
+}
+
+static int open_reader(struct log_stream *stream)
+{
+	int r;
+
+	if (stream->reader)
+		return 0;
+	r = reader_new(stream->journal->directory, &stream->query, &stream->place, &stream->reader);
+	if (r < 0)
+		return r;
+	atomic_fetch_add(&stream->journal->open_readers, 1);
+	return 0;
+}
+
+static int read_slice(struct log_stream *stream)
+{
+	struct reader_record record;
+	int r;
+
+	for (unsigned i = 0; i < SLICE_RECORDS; i++) {
+		if (atomic_load_explicit(&stream->closed, memory_order_relaxed))
+			return -ECANCELED;
+		r = reader_next(stream->reader, &record);
+		if (r <= 0)
+			return r;
+		if (r == READER_RECORD) {
+			r = stream_deliver(stream, &record.log);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 1;
+}
+
+int stream_catch_up(struct log_stream *stream)
+{
+	int r = open_reader(stream), k;
+
+	if (r < 0)
+		return r;
+	r = read_slice(stream);
+	stream_flush(stream);
+	if (r == -EAGAIN) {
+		/* Closed while it waits: an open reader keeps removed files from going. */
+		k = stream_close_reader(stream, true);
+		if (k < 0)
+			return k;
+	}
+	return r;
+}
+
+/*
+ * Between two turns, and while it waits to join the live reader, a stream keeps its reader only
+ * where few are open: each holds an inotify instance, and a user has 128 of them.
+ */
+static int let_go(struct log_stream *stream)
+{
+	if (atomic_load(&stream->journal->open_readers) <= OPEN_READERS_MAX)
+		return 0;
+	return stream_close_reader(stream, false);
+}
+
+void stream_settle(struct log_stream *stream, int result)
+{
+	if (result == 1) {
+		result = let_go(stream);
+		if (result >= 0) {
+			stream_release(stream, STREAM_QUEUED);
+			return;
+		}
+	}
+	if (result == -EAGAIN)
+		stream_release(stream, STREAM_PARKED);
+	else if (result == -ECANCELED)
+		stream_release(stream, STREAM_ENDED);
+	else
+		stream_end(stream, result);
+}
+
+/* One turn of a stream that the calling worker has taken from the queue. */
+static void run(struct log_stream *stream)
+{
+	/*
+	 * What finishes must be synchronised before its last look at the journal; both are asked
+	 * before that look, since finish may be called at any time.
+	 */
+	bool finishing = stream_is_finishing(stream);
+	int r;
+
+	if (finishing)
+		journal_synchronize(stream->journal, stream->finished);
+	r = stream_catch_up(stream);
+	if (r != 0)
+		stream_settle(stream, r);
+	else if (finishing || !stream->query.follow)
+		stream_end(stream, 0);
+	else if (stream_is_finishing(stream))
+		stream_release(stream, STREAM_QUEUED);
+	else if ((r = let_go(stream)) < 0)
+		stream_end(stream, r);
+	else
+		stream_release(stream, STREAM_JOINING);
+}
+
+static struct log_stream *take(struct journal *journal)
+{
+	struct log_stream *stream = NULL;
+
+	pthread_mutex_lock(&journal->lock);
+	while (!atomic_load(&journal->stopping) && TAILQ_EMPTY(&journal->queue))
+		pthread_cond_wait(&journal->work, &journal->lock);
+	if (!atomic_load(&journal->stopping)) {
+		stream = TAILQ_FIRST(&journal->queue);
+		TAILQ_REMOVE(&journal->queue, stream, queue_link);
+		stream->state = STREAM_RUNNING;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return stream;
+}
+
+void *worker_thread(void *userdata)
+{
+	struct journal *journal = userdata;
+	struct log_stream *stream;
+
+	while ((stream = take(journal)))
+		run(stream);
+	return NULL;
+}

@@ -1,0 +1,25 @@
+/*
+ * How PID 1 writes down the end of a unit's process. Pure; any thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/indexer.h"
+
+#define EXIT_FIELD_MAX 48
+
+/* The fields that tell it, gathered from an invocation's records; "" where there is none. */
+struct exit_fields {
+	char code[EXIT_FIELD_MAX];   /* EXIT_CODE=: "exited", "killed", "dumped" */
+	char status[EXIT_FIELD_MAX]; /* EXIT_STATUS=: a number; or a signal's name without SIG */
+	char result[EXIT_FIELD_MAX]; /* UNIT_RESULT=: as the unit's property Result */
+	bool success;		     /* "Deactivated successfully." */
+	uint64_t time;		     /* of the first of these records */
+};
+
+/* Fills *ret and returns 1, or returns 0 where the fields do not tell of an end. */
+int exit_from_fields(const struct exit_fields *fields, struct exit_record *ret);

@@ -1,0 +1,81 @@
+/*
+ * The journal: its threads' beginning and end. See journal.h, and stream.h for how they work.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "journal/stream.h"
+
+DEFINE_CLEANUP(struct journal, journal_free);
+
+struct journal *journal_free(struct journal *journal)
+{
+	if (!journal)
+		return NULL;
+	pthread_mutex_lock(&journal->lock);
+	atomic_store(&journal->stopping, true);
+	pthread_cond_broadcast(&journal->work);
+	pthread_mutex_unlock(&journal->lock);
+	/* The workers first: what they still hold may go to the live thread. */
+	for (unsigned i = 0; i < journal->n_workers; i++)
+		pthread_join(journal->workers[i], NULL);
+	if (journal->has_live) {
+		live_wake(journal);
+		pthread_join(journal->live, NULL);
+	}
+	if (journal->inbox_fd >= 0)
+		close(journal->inbox_fd);
+	pthread_mutex_destroy(&journal->lock);
+	pthread_mutex_destroy(&journal->sync_lock);
+	pthread_cond_destroy(&journal->work);
+	free(journal->directory);
+	free(journal);
+	return NULL;
+}
+
+static int start_threads(struct journal *journal)
+{
+	int r;
+
+	for (; journal->n_workers < WORKERS; journal->n_workers++) {
+		r = pthread_create(&journal->workers[journal->n_workers], NULL, worker_thread,
+				   journal);
+		if (r != 0)
+			return -r;
+	}
+	r = pthread_create(&journal->live, NULL, live_thread, journal);
+	journal->has_live = r == 0;
+	return -r;
+}
+
+int journal_new(const char *directory, struct journal **ret)
+{
+	_cleanup_(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
+	int r;
+
+	if (!journal)
+		return -ENOMEM;
+	TAILQ_INIT(&journal->queue);
+	TAILQ_INIT(&journal->inbox);
+	pthread_mutex_init(&journal->lock, NULL);
+	pthread_mutex_init(&journal->sync_lock, NULL);
+	pthread_cond_init(&journal->work, NULL);
+	journal->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (journal->inbox_fd < 0)
+		return -errno;
+	if (directory) {
+		journal->directory = strdup(directory);
+		if (!journal->directory)
+			return -ENOMEM;
+	}
+	r = start_threads(journal);
+	if (r < 0)
+		return r;
+	*ret = TAKE(journal);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * The journal as streams of log records.
+ *
+ * One thread follows the live journal for all streams; a few worker threads serve streams that
+ * start in the past or have fallen behind, each from its own position, until they have caught up
+ * and join the live reader. A stream is about one indexer, by uid (the record's INDEXER_UID=
+ * field), so an earlier indexer of the same id has other logs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/util.h"
+#include "model/indexer.h"
+#include "model/level.h"
+
+struct journal;
+struct log_stream;
+
+struct log_query {
+	char uid[ID128_TEXT_MAX];
+	enum level level; /* minimum; LEVEL_UNKNOWN is everything */
+	uint64_t since;	  /* microseconds since the epoch; 0: from the first record on */
+	int32_t tail;	  /* the last N records that pass the level; 0: all. `since` and `tail`
+			     together: both hold */
+	bool follow;
+};
+
+/* One record, lent for the duration of the call. */
+struct log_record {
+	enum level level;
+	const char *content; /* not terminated; may be any bytes but never NUL-checked: see rpc */
+	size_t content_size;
+	uint64_t time; /* of the journal's receipt, microseconds since the epoch */
+};
+
+/*
+ * Where a stream's records go. Both are called on a journal thread, never two at once for one
+ * stream, and never after log_stream_close() has returned. They must not block and must not call
+ * log_stream_close().
+ */
+struct log_sink {
+	/*
+	 * Takes one record and returns 0, or returns -EAGAIN without taking it: the stream is then
+	 * parked, keeping no more than a cursor, until log_stream_resume().
+	 */
+	int (*record)(const struct log_record *record, void *userdata);
+	/*
+	 * The stream is over: 0 when all records were given (follow is false, or finish was
+	 * called), or a negative errno (-EACCES: the journal cannot be read). Called once at most.
+	 */
+	void (*end)(int error, void *userdata);
+	/* A batch of record() calls is over for now: a good moment to flush. May be NULL. */
+	void (*flush)(void *userdata);
+};
+
+/*
+ * Starts the threads. `directory` is NULL for the system's journal, or a journal directory (tests).
+ * Returns 0 or a negative errno; an unreadable journal is not an error here but of each stream.
+ */
+int journal_new(const char *directory, struct journal **ret);
+
+/* Stops the threads and frees; all streams must be closed. Takes NULL, returns NULL. */
+struct journal *journal_free(struct journal *journal);
+
+/* Opens a stream; delivery begins at once on a journal thread. 0 or -ENOMEM. Any thread. */
+int log_stream_open(struct journal *journal, const struct log_query *query,
+		    const struct log_sink *sink, void *userdata, struct log_stream **ret);
+
+/* The sink has room again. Any thread, any time; may come before record() has returned -EAGAIN. */
+void log_stream_resume(struct log_stream *stream);
+
+/* No more records will be written for this uid: end after what is there. Any thread. */
+void log_stream_finish(struct log_stream *stream);
+
+/*
+ * Closes and frees; waits for a callback that is under way. Takes NULL, returns NULL. Any thread
+ * but a journal thread inside a callback of this stream.
+ */
+struct log_stream *log_stream_close(struct log_stream *stream);
+
+/*
+ * How the unit's last invocation in this boot ended, as PID 1 wrote it down: its last EXIT_CODE=,
+ * EXIT_STATUS= and UNIT_RESULT=. By the unit and not by an invocation, since systemd may have
+ * started others while nobody looked. Returns 1 with *ret filled, 0 where the journal has none, or
+ * a negative errno. Blocks on the disk: at start-up, or on a journal thread.
+ */
+int journal_find_exit(const char *directory, const char *unit, struct exit_record *ret);

@@ -1,0 +1,72 @@
+/*
+ * One position in the journal that moves forward: an sd_journal with its matches, and the records
+ * that it yields.
+ *
+ * A reader belongs to whoever made it and is used by one thread at a time; it may change threads.
+ * It holds descriptors and mappings of every journal file, so that one that only waits is closed
+ * and its place kept.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "common/cleanup.h"
+#include "journal/journal.h"
+#include "journal/position.h"
+
+struct reader;
+
+/* Where a closed reader was, so that another one can go on there. All zero: nothing read yet. */
+struct place {
+	struct position at; /* a record, or not set: from the query's start */
+	bool inclusive;	    /* that record has not been given yet */
+	bool started;	    /* `back` is valid; the query's tail is not looked at again */
+	int32_t back;	    /* records still to be counted backwards before reading begins */
+};
+
+struct reader_record {
+	struct log_record log;
+	char uid[ID128_TEXT_MAX];
+};
+
+/* What reader_next() returns above 0. */
+enum {
+	READER_RECORD = 1, /* a record that the query wants */
+	READER_PASSED = 2, /* one step was made, but there is nothing to give */
+};
+
+/*
+ * Opens the journal (`directory` NULL: the system's) for a stream, at the place. The query is not
+ * copied and must outlive the reader. Returns 0 or a negative errno; -EACCES where the journal is
+ * there and cannot be read. No journal at all is not an error.
+ */
+int reader_new(const char *directory, const struct log_query *query, const struct place *place,
+	       struct reader **ret);
+
+/* Opens the journal for the records of all indexers, at its last one. As reader_new(). */
+int reader_new_live(const char *directory, struct reader **ret);
+
+struct reader *reader_free(struct reader *reader);
+DEFINE_CLEANUP(struct reader, reader_free);
+
+/*
+ * Makes one step. Returns one of the values above, 0 at the end of what is there for now, or a
+ * negative errno. The record's content is valid until the next call.
+ */
+int reader_next(struct reader *reader, struct reader_record *ret);
+
+/*
+ * Where the reader is: behind the record of the last step, or, with `refused`, before it. Returns 0
+ * or a negative errno.
+ */
+int reader_place(struct reader *reader, bool refused, struct place *ret);
+
+/* What to poll for POLLIN, and until when (CLOCK_MONOTONIC, microseconds; UINT64_MAX: no end). */
+int reader_fd(struct reader *reader);
+uint64_t reader_timeout(struct reader *reader);
+
+/* Takes notice of new, renamed and removed files: when the descriptor is readable. */
+int reader_process(struct reader *reader);
+
+/* Whether a query wants a record, by its level and time; not by its uid. */
+bool query_wants(const struct log_query *query, const struct log_record *record);

@@ -1,0 +1,152 @@
+/*
+ * What the threads of the journal share: the streams, and which thread each of them is with.
+ *
+ * A stream is always in one of the states below, which says whose its inner parts are. It moves so:
+ *
+ *   open -> QUEUED -> RUNNING -> JOINING -> LIVE       a worker catches up, the live reader takes
+ * over
+ *              ^---------'                             its time slice is over
+ *              ^---------------------'----------'      there is too much left; finish was called
+ *           PARKED <-'---------------'----------'      the sink refused; back to QUEUED by resume
+ *           ENDED  <-'---------------'----------'      end() was called, or the stream was closed
+ *
+ * Handing over to the live reader loses nothing and repeats nothing, because it is done on the live
+ * reader's own thread: while that stands still, the stream's own reader goes once more to the end,
+ * and sees all that the live reader has seen but, perhaps, its last record: journald links a record
+ * into the list of one field after the other, so it can be in the slice's list and not yet in the
+ * uid's; but never two of them. So the live reader gives its last record once more. Of that and of
+ * all that follows, what is not behind the last record that the stream's own reader saw is left
+ * out.
+ *
+ * Locks:
+ *   journal->lock      states, flags, queue, inbox. Never held over a callback or the disk.
+ *   stream->callback   held over each callback; `closed` is set under it, so that close waits for a
+ *                      callback under way and none comes after it.
+ * Whoever holds one of them takes no other one of them. A sink may take its own locks in a
+ * callback; log_stream_resume() and log_stream_finish() may be called with these held,
+ * log_stream_close() not.
+ *
+ * References: one is the owner's, until close; one is the journal's, in every state but PARKED and
+ * ENDED.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "journal/reader.h"
+
+/* Records that a stream catches up before it is another one's turn. */
+#define SLICE_RECORDS 4096
+
+/*
+ * Streams that keep their reader open between two slices; each has all journal files open, and an
+ * inotify instance, of which a user has 128 by default.
+ */
+#define OPEN_READERS_MAX 16
+
+#define WORKERS 2
+
+enum stream_state {
+	STREAM_QUEUED,	/* in the queue; nobody's */
+	STREAM_RUNNING, /* a worker's */
+	STREAM_JOINING, /* in the inbox or out of it: the live thread's */
+	STREAM_LIVE,	/* the live thread's */
+	STREAM_PARKED,	/* nobody's */
+	STREAM_ENDED,	/* nobody's */
+};
+
+struct log_stream {
+	struct journal *journal;
+	struct log_query query;
+	struct log_sink sink;
+	void *userdata;
+	atomic_uint references;
+	pthread_mutex_t callback;
+	atomic_bool closed;
+
+	/* Under the journal's lock. */
+	enum stream_state state;
+	bool resumed;	   /* resume was called while it was not parked */
+	bool finishing;	   /* finish was called, */
+	uint64_t finished; /* at this time (CLOCK_MONOTONIC, microseconds) */
+	bool in_inbox;
+	TAILQ_ENTRY(log_stream) queue_link;
+	TAILQ_ENTRY(log_stream) inbox_link;
+
+	/* The thread's that the state names. */
+	struct reader *reader;
+	struct place place;
+	bool unflushed;
+
+	/* The live thread's. */
+	bool skipping; /* records up to the place have been given by the stream's own reader */
+	TAILQ_ENTRY(log_stream) live_link;
+	TAILQ_ENTRY(log_stream) flush_link;
+};
+
+TAILQ_HEAD(stream_list, log_stream);
+
+struct journal {
+	char *directory; /* NULL: the system's */
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* the queue has a stream, or the end has come */
+	struct stream_list queue;
+	struct stream_list inbox; /* streams for the live thread to look at */
+	atomic_bool inbox_filled;
+	int inbox_fd; /* wakes the live thread */
+	atomic_bool stopping;
+	atomic_uint open_readers;
+
+	pthread_mutex_t sync_lock; /* one journald synchronisation at a time; a lock of its own */
+	uint64_t synced;	   /* when the last one began that was completed */
+
+	pthread_t workers[WORKERS], live;
+	unsigned n_workers;
+	bool has_live;
+};
+
+/* --- stream.c: for the threads ------------------------------------------------------------ */
+
+void stream_unref(struct log_stream *stream);
+
+/* Calls the sink. 0, -EAGAIN where it refused, -ECANCELED where the stream has been closed. */
+int stream_deliver(struct log_stream *stream, const struct log_record *record);
+
+/* Calls the sink's flush() if there was a record since the last time. */
+void stream_flush(struct log_stream *stream);
+
+/* Closes the stream's own reader, if it has one, and keeps its place. 0 or a negative errno. */
+int stream_close_reader(struct log_stream *stream, bool refused);
+
+/*
+ * Gives up a stream that the calling thread holds: it goes to the queue (QUEUED), the live thread
+ * (JOINING) or waits for its sink (PARKED); a closed one ends instead.
+ */
+void stream_release(struct log_stream *stream, enum stream_state next);
+
+/* As stream_release(), and tells the sink: 0, or the negative errno that ended it. */
+void stream_end(struct log_stream *stream, int error);
+
+/* True from log_stream_finish() on. */
+bool stream_is_finishing(struct log_stream *stream);
+
+/*
+ * Reads on with the stream's own reader, up to a slice. Returns 1 when there is more, 0 at the end,
+ * -EAGAIN with the reader closed where the sink refused, -ECANCELED, or another negative errno.
+ */
+int stream_catch_up(struct log_stream *stream);
+
+/* Does what a result of stream_catch_up() other than 0 asks for. */
+void stream_settle(struct log_stream *stream, int result);
+
+/* --- the threads: `journal` is the argument ----------------------------------------------- */
+
+void *worker_thread(void *journal);
+void *live_thread(void *journal);
+
+/* Wakes the live thread; with the lock held or not. */
+void live_wake(struct journal *journal);

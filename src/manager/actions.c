@@ -1,0 +1,441 @@
+/*
+ * Acting: each decision as calls to systemd and to the registry. An operation ends when systemd
+ * says so, and the entry is then decided upon anew.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "manager/private.h"
+
+#define ERROR_UNIT_EXISTS  "org.freedesktop.systemd1.UnitExists"
+#define ERROR_NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
+
+/* An operation that systemd refused is tried again after 1 s, 2 s, ... up to this. */
+#define RETRY_MAX_USEC (60 * USEC_PER_SEC)
+/* After so many refusals in a row the waiting Delete is told. */
+#define FAILURES_TOLD 3
+
+static void operation_begin(struct entry *entry, enum operation operation)
+{
+	entry->operation = operation;
+	entry->manager->n_operations++;
+}
+
+static void operation_end(struct entry *entry)
+{
+	assert(entry->operation != OPERATION_NONE);
+	entry->operation = OPERATION_NONE;
+	entry->manager->n_operations--;
+	free(entry->job);
+	free(entry->ended_job);
+	entry->job = entry->ended_job = NULL;
+	entry_queue(entry); /* also takes the next one out of the queue */
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct entry *entry = userdata;
+
+	(void)source, (void)usec;
+	entry->retry = sd_event_source_disable_unref(entry->retry);
+	entry_query(entry);
+	return 0;
+}
+
+static void tell_waiting_delete(struct entry *entry, const char *what, const char *text)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+
+	if (refuse_indexer(&refusal, CODE_UNAVAILABLE, "DELETE_DELAYED", entry->row.definition->id,
+			   "indexers/%s: %s: %s; it is tried again", entry->row.definition->id,
+			   what, text) != REFUSED)
+		return;
+	refusal.retry_after_usec = RETRY_MAX_USEC;
+	for (struct entry *e = entry; e; e = e->parent)
+		waiters_refuse(e, CALL_DELETE, &refusal);
+}
+
+/* systemd did not do what it was asked for: look again later, later each time. */
+static void operation_failed(struct entry *entry, const char *what, const char *text)
+{
+	uint64_t delay = USEC_PER_SEC << MIN(entry->failures, 6U);
+	int r;
+
+	log_warning("%s: %s: %s", entry->row.definition->id, what, text);
+	entry->failures++;
+	if (entry->failures >= FAILURES_TOLD)
+		tell_waiting_delete(entry, what, text);
+	if (entry->operation != OPERATION_NONE)
+		operation_end(entry);
+	r = sd_event_add_time_relative(entry->manager->event, &entry->retry, CLOCK_MONOTONIC,
+				       MIN(delay, (uint64_t)RETRY_MAX_USEC), 0, on_retry, entry);
+	if (r < 0)
+		log_error("%s: no timer to try again: %s", entry->row.definition->id, strerror(-r));
+}
+
+/* The error of a call that could not even be sent, or of a bus that is gone, is not systemd's
+ * answer. */
+static bool is_lost(int error)
+{
+	return error == -ENOTCONN || error == -ECONNRESET;
+}
+
+static void job_ended(struct entry *entry)
+{
+	entry->failures = 0;
+	operation_end(entry);
+}
+
+void entry_job_removed(struct entry *entry, const char *job)
+{
+	if (entry->operation == OPERATION_NONE || entry->operation == OPERATION_CLEAR)
+		return;
+	if (entry->job) {
+		if (streq(entry->job, job))
+			job_ended(entry);
+		return;
+	}
+	/* The reply that names our job has not been read yet. */
+	free(entry->ended_job);
+	entry->ended_job = strdup(job);
+}
+
+void entry_operation_lost(struct entry *entry)
+{
+	if (entry->operation != OPERATION_NONE)
+		operation_end(entry);
+}
+
+/* A reply has named the job that an operation waits for. */
+static void wait_for_job(struct entry *entry, sd_bus_message *reply)
+{
+	const char *job;
+	int r = sd_bus_message_read(reply, "o", &job);
+
+	if (r >= 0 && entry->ended_job && streq(entry->ended_job, job)) {
+		job_ended(entry);
+		return;
+	}
+	if (r >= 0)
+		entry->job = strdup(job);
+	if (!entry->job)
+		operation_failed(entry, "systemd's job cannot be followed",
+				 strerror(r < 0 ? -r : ENOMEM));
+}
+
+static int send_start(struct entry *entry);
+
+static void on_reset(const struct systemd_result *result, void *userdata)
+{
+	struct entry *entry = userdata;
+	int r;
+
+	/* Whatever the answer was: the second refusal of the start is the one that counts. */
+	if (is_lost(result->error)) {
+		entry_operation_lost(entry);
+		return;
+	}
+	r = send_start(entry);
+	if (r < 0)
+		operation_failed(entry, "it cannot be started", strerror(-r));
+}
+
+/* The name is taken: by a leftover of ours, which can be reset, or by somebody else's unit. */
+static bool try_again_after_reset(struct entry *entry, const struct systemd_result *result)
+{
+	char unit[UNIT_MAX_SIZE];
+
+	if (entry->retried || !result->name || !streq(result->name, ERROR_UNIT_EXISTS))
+		return false;
+	entry->retried = true;
+	unit_from_id(entry->row.definition->id, unit);
+	return systemd_reset_failed(entry->manager->systemd, unit, on_reset, entry) >= 0;
+}
+
+static void on_started(const struct systemd_result *result, void *userdata)
+{
+	struct entry *entry = userdata;
+	const char *text = result->text ? result->text : strerror(-result->error);
+
+	if (result->error == 0) {
+		entry->loaded = entry->asked = entry->pinned = true;
+		(void)snprintf(entry->unit.indexer_uid, sizeof(entry->unit.indexer_uid), "%s",
+			       entry->row.definition->uid);
+		wait_for_job(entry, result->reply);
+		entry_refresh(entry);
+		return;
+	}
+	if (is_lost(result->error)) {
+		entry_operation_lost(entry);
+		return;
+	}
+	if (try_again_after_reset(entry, result))
+		return;
+	if (entry->operation == OPERATION_HOLD || result->error == -ETIMEDOUT) {
+		operation_failed(entry, "it cannot be started", text);
+		return;
+	}
+	log_warning("%s: systemd refuses to start it: %s", entry->row.definition->id, text);
+	entry_note_start_failed(entry, text);
+	operation_end(entry);
+}
+
+/* Makes the spec where Create did not just make it: after a restart of the daemon or of the
+ * machine. */
+static int make_spec(struct entry *entry, struct refusal *refusal)
+{
+	const struct manager *manager = entry->manager;
+	const struct definition *definition = entry->row.definition;
+	const struct runtime *runtime;
+
+	if (entry->spec)
+		return 0;
+	runtime = runtime_set_find(manager->runtimes, definition->runtime);
+	if (!runtime)
+		return refuse(refusal, CODE_FAILED_PRECONDITION, "RUNTIME_UNKNOWN", NULL,
+			      "the runtime \"%s\" is no longer there", definition->runtime);
+	return runtime_make_spec(runtime, definition, manager->config.runner_address, &entry->spec,
+				 &entry->spec_size, refusal);
+}
+
+static int write_spec(struct entry *entry, struct refusal *refusal)
+{
+	int r = make_spec(entry, refusal);
+
+	if (r != 0)
+		return r;
+	r = credential_write(entry->manager->config.credentials_dir, entry->row.definition->uid,
+			     entry->spec, entry->spec_size);
+	free(TAKE(entry->spec));
+	return r;
+}
+
+static int send_start(struct entry *entry)
+{
+	const struct manager *manager = entry->manager;
+	const struct definition *definition = entry->row.definition;
+	const struct runtime *runtime = runtime_set_find(manager->runtimes, definition->runtime);
+	_cleanup_free_ char *description = NULL, *credential = NULL;
+	char unit[UNIT_MAX_SIZE];
+	struct unit_plan plan = {
+		.kind = entry->operation == OPERATION_HOLD ? UNIT_PLAN_HOLD : UNIT_PLAN_RUN,
+		.unit = unit,
+		.id = definition->id,
+		.uid = definition->uid,
+		.exec_path = manager->config.exec_path,
+		.unit_group = manager->config.unit_group,
+		.resources = definition->resources,
+		.restart = definition->restart,
+	};
+
+	unit_from_id(definition->id, unit);
+	credential = credential_path(manager->config.credentials_dir, definition->uid);
+	if (!credential || asprintf(&description, "Indexer %s (%s)", definition->id,
+				    runtime ? runtime_description(runtime) : "clearing") < 0)
+		return -ENOMEM;
+	plan.description = description;
+	plan.credential_path = credential;
+	if (runtime)
+		plan.settings = runtime_settings(runtime, &plan.n_settings);
+	return systemd_start(manager->systemd, &plan, on_started, entry);
+}
+
+static void start(struct entry *entry, enum operation operation)
+{
+	int r;
+
+	unit_state_init(&entry->unit);
+	entry->retried = false;
+	operation_begin(entry, operation);
+	r = send_start(entry);
+	if (r < 0 && is_lost(r))
+		entry_operation_lost(entry);
+	else if (r < 0)
+		operation_failed(entry, "it cannot be started", strerror(-r));
+}
+
+static void act_start(struct entry *entry)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	int r;
+
+	if (!systemd_is_connected(entry->manager->systemd))
+		return; /* decided anew when it is back */
+	r = write_spec(entry, &refusal);
+	if (r == REFUSED)
+		entry_note_start_failed(entry, refusal.message);
+	else if (r < 0)
+		operation_failed(entry, "its credential cannot be written", strerror(-r));
+	else
+		start(entry, OPERATION_START);
+}
+
+static void act_hold(struct entry *entry)
+{
+	if (systemd_is_connected(entry->manager->systemd))
+		start(entry, OPERATION_HOLD);
+}
+
+static void on_stop_asked(const struct systemd_result *result, void *userdata)
+{
+	struct entry *entry = userdata;
+
+	if (result->error == 0) {
+		wait_for_job(entry, result->reply);
+	} else if (is_lost(result->error)) {
+		entry_operation_lost(entry);
+	} else if (result->name && streq(result->name, ERROR_NO_SUCH_UNIT)) {
+		entry->loaded = false;
+		operation_end(entry);
+	} else {
+		operation_failed(entry, "it cannot be stopped", result->text);
+	}
+}
+
+static void act_stop(struct entry *entry)
+{
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	unit_from_id(entry->row.definition->id, unit);
+	operation_begin(entry, OPERATION_STOP);
+	r = systemd_stop(entry->manager->systemd, unit, on_stop_asked, entry);
+	if (r < 0)
+		entry_operation_lost(entry);
+}
+
+static void ignore_result(const struct systemd_result *result, void *userdata)
+{
+	(void)userdata;
+	if (result->error < 0)
+		log_debug("systemd: %s", result->text ? result->text : strerror(-result->error));
+}
+
+static void on_clear_begun(const struct systemd_result *result, void *userdata)
+{
+	struct entry *entry = userdata;
+
+	if (result->error == 0) {
+		/*
+		 * "cleaning" is what systemd's next signal will say, and then that it is over. It
+		 * is said here already, so that nothing is decided in between.
+		 */
+		(void)snprintf(entry->unit.sub_state, sizeof(entry->unit.sub_state), "cleaning");
+		operation_end(entry);
+	} else if (is_lost(result->error)) {
+		entry_operation_lost(entry);
+	} else {
+		operation_failed(entry, "its state cannot be cleared", result->text);
+	}
+}
+
+static void act_clear(struct entry *entry)
+{
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	/* A clean-up that ended and left something behind is not repeated at once, for ever. */
+	if (!isempty(entry->unit.clean_result) && !streq(entry->unit.clean_result, "success")) {
+		entry->unit.clean_result[0] = '\0';
+		operation_failed(entry, "its state cannot be cleared",
+				 "systemd failed to remove it");
+		return;
+	}
+	unit_from_id(entry->row.definition->id, unit);
+	operation_begin(entry, OPERATION_CLEAR);
+	/* A failed unit is not cleaned; the two calls are served in their order. */
+	if (entry_presence(entry) == UNIT_FAILED)
+		(void)systemd_reset_failed(entry->manager->systemd, unit, ignore_result, NULL);
+	r = systemd_clean(entry->manager->systemd, unit, on_clear_begun, entry);
+	if (r < 0)
+		entry_operation_lost(entry);
+}
+
+/* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
+static void release_unit(struct entry *entry)
+{
+	struct systemd *systemd = entry->manager->systemd;
+	enum unit_presence presence = entry_presence(entry);
+	char unit[UNIT_MAX_SIZE];
+
+	unit_from_id(entry->row.definition->id, unit);
+	if (presence == UNIT_FAILED)
+		(void)systemd_reset_failed(systemd, unit, ignore_result, NULL);
+	if (entry->pinned)
+		(void)systemd_unref_unit(systemd, unit, ignore_result, NULL);
+}
+
+static void act_remove(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	char uid[ID128_TEXT_MAX];
+	struct entry *parent = entry->parent;
+	int r = registry_remove(manager->registry, entry->row.definition->uid);
+
+	if (r < 0) {
+		operation_failed(entry, "its row cannot be removed", strerror(-r));
+		entry_refresh(entry);
+		return;
+	}
+	memcpy(uid, entry->row.definition->uid, sizeof(uid));
+	release_unit(entry);
+	credential_remove(manager->config.credentials_dir, uid);
+	log_info("indexers/%s is deleted", entry->row.definition->id);
+
+	/* Readers must not see it any more when the answer is there. */
+	view_unref(TAKE(entry->view));
+	manager->dirty = true;
+	manager_publish(manager);
+	waiters_answer(entry, CALL_CREATE);
+	waiters_answer(entry, CALL_DELETE);
+	entry_drop(entry);
+	if (parent)
+		entry_queue(parent);
+	if (manager->removed)
+		manager->removed(uid, manager->removed_userdata);
+}
+
+static void act_note_foreign(struct entry *entry)
+{
+	if (entry->row.last_exit.reason != EXIT_REASON_START_FAILED)
+		entry_note_start_failed(entry, "another unit has this name; it is not touched");
+}
+
+bool entry_has_state(const struct entry *entry)
+{
+	/* systemd.exec(5): with DynamicUser= the first is the directory, the second a link to it.
+	 */
+	static const char *const parents[] = { "/var/lib/private/indexers", "/var/lib/indexers" };
+
+	for (size_t i = 0; i < ELEMENTSOF(parents); i++) {
+		char path[64 + ID_MAX];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", parents[i], entry->row.definition->id);
+		if (lstat(path, &st) >= 0)
+			return true;
+	}
+	return false;
+}
+
+void entry_act(struct entry *entry, enum action action)
+{
+	static void (*const acts[])(struct entry *) = {
+		[ACTION_START] = act_start,
+		[ACTION_STOP] = act_stop,
+		[ACTION_NOTE_START] = entry_note_start,
+		[ACTION_NOTE_END] = entry_note_end,
+		[ACTION_NOTE_STOPPED] = entry_note_stopped,
+		[ACTION_NOTE_FOREIGN] = act_note_foreign,
+		[ACTION_HOLD] = act_hold,
+		[ACTION_CLEAR] = act_clear,
+		[ACTION_REMOVE] = act_remove,
+	};
+
+	if (acts[action])
+		acts[action](entry);
+}

@@ -1,0 +1,146 @@
+/*
+ * CreateIndexer: who may, under which parent, from which project; then the registry, then the unit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <systemd/sd-id128.h>
+
+#include "common/log.h"
+#include "manager/private.h"
+
+/* An existing indexer is the answer, as it is. */
+static int answer_existing(struct entry *entry, const struct entry *caller, manager_done *done,
+			   void *userdata, struct refusal *refusal)
+{
+	const char *id = entry->row.definition->id;
+
+	if (caller && !entry_is_within(entry, caller))
+		return refuse_outside(refusal, id, caller);
+	if (entry->row.tombstone) {
+		int r = refuse_indexer(refusal, CODE_ABORTED, "BEING_DELETED", id,
+				       "indexers/%s is being deleted; try again when it is gone",
+				       id);
+
+		refusal->retry_after_usec = RETRY_SOON_USEC;
+		return r;
+	}
+	/* Its creation is still waited for by somebody: the answers are then the same. */
+	for (const struct waiter *waiter = entry->waiters; waiter; waiter = waiter->next)
+		if (waiter->kind == CALL_CREATE)
+			return waiter_add(entry, CALL_CREATE, done, userdata);
+	manager_publish(entry->manager);
+	done(NULL, entry->view, userdata);
+	return 0;
+}
+
+static int check_parent(struct manager *manager, const struct entry *caller,
+			struct definition *definition, struct entry **ret, struct refusal *refusal)
+{
+	struct entry *parent = NULL;
+	int r;
+
+	if (caller && isempty(definition->spawned_by)) {
+		r = string_set(&definition->spawned_by, caller->row.definition->id);
+		if (r < 0)
+			return r;
+	}
+	if (!isempty(definition->spawned_by)) {
+		parent = entry_find(manager, definition->spawned_by);
+		if (caller && (!parent || !entry_is_within(parent, caller)))
+			return refuse_outside(refusal, definition->spawned_by, caller);
+	}
+	*ret = parent; /* one that is missing or being deleted is refused by the registry */
+	return 0;
+}
+
+/* A child without a project has its parent's. */
+static int inherit_project(struct definition *definition, const struct entry *parent)
+{
+	int r;
+
+	if (!parent || !isempty(definition->project_source) || !isempty(definition->project_dir))
+		return 0;
+	r = string_set(&definition->project_source, parent->row.definition->project_source);
+	return r < 0 ? r
+		     : string_set(&definition->project_dir, parent->row.definition->project_dir);
+}
+
+static int set_server_fields(struct definition *definition)
+{
+	sd_id128_t uid;
+	int r = sd_id128_randomize(&uid);
+
+	if (r < 0)
+		return r;
+	(void)sd_id128_to_string(uid, definition->uid);
+	definition->create_time = definition->update_time = now_usec(CLOCK_REALTIME);
+	definition->generation = 1;
+	if (definition->restart == RESTART_UNSPECIFIED)
+		definition->restart = RESTART_ALWAYS;
+	return 0;
+}
+
+static int add_new(struct manager *manager, struct definition *definition, uint8_t **spec,
+		   size_t spec_size, struct entry **ret, struct refusal *refusal)
+{
+	struct registry_row row = { .definition = definition_ref(definition) };
+	int r = registry_create(manager->registry, definition, manager->config.max_indexers,
+				refusal);
+
+	if (r == 0) {
+		r = entry_add(manager, &row, ret);
+		if (r < 0) /* it is on disk, and so will be there after the next start */
+			log_error("No memory for indexers/%s", definition->id);
+	}
+	registry_row_clear(&row);
+	if (r != 0)
+		return r;
+	(*ret)->spec = TAKE(*spec);
+	(*ret)->spec_size = spec_size;
+	(*ret)->asked =
+		true; /* a unit of that name would have been seen; the start says otherwise */
+	return 0;
+}
+
+static int create_new(struct manager *manager, const struct entry *caller,
+		      struct definition *definition, manager_done *done, void *userdata,
+		      struct refusal *refusal)
+{
+	_cleanup_free_ uint8_t *spec = NULL;
+	const struct runtime *runtime;
+	struct entry *parent = NULL, *entry;
+	size_t spec_size;
+	int r = check_ready(manager, refusal);
+
+	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
+	r = r != 0 ? r : inherit_project(definition, parent);
+	r = r != 0 ? r : runtime_resolve(manager->runtimes, definition, &runtime, refusal);
+	r = r != 0 ? r : set_server_fields(definition);
+	r = r != 0 ? r
+		   : runtime_make_spec(runtime, definition, manager->config.runner_address, &spec,
+				       &spec_size, refusal);
+	r = r != 0 ? r : add_new(manager, definition, &spec, spec_size, &entry, refusal);
+	if (r != 0)
+		return r;
+	log_info("indexers/%s is created", definition->id);
+	entry_refresh(entry);
+	entry_queue_first(entry);
+	return waiter_add(entry, CALL_CREATE, done, userdata);
+}
+
+void manager_create(struct manager *manager, const struct caller *caller,
+		    struct definition *definition, manager_done *done, void *userdata)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct entry *own, *existing;
+	int r = caller_entry(manager, caller, &own, &refusal);
+
+	if (r == 0) {
+		existing = entry_find(manager, definition->id);
+		r = existing ? answer_existing(existing, own, done, userdata, &refusal)
+			     : create_new(manager, own, definition, done, userdata, &refusal);
+	}
+	if (r != 0)
+		call_refuse(r, &refusal, done, userdata);
+}

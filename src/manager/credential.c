@@ -1,0 +1,60 @@
+/*
+ * The files that hand a spec to indexer-exec: read by PID 1 as it starts a unit, also where this
+ * daemon is away; so they stay until the indexer is deleted. Only root reads them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "manager/private.h"
+
+char *credential_path(const char *directory, const char *uid)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", directory, uid) < 0 ? NULL : path;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int credential_write(const char *directory, const char *uid, const void *data, size_t size)
+{
+	_cleanup_free_ char *path = credential_path(directory, uid), *temporary = NULL;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!path || asprintf(&temporary, "%s.new", path) < 0)
+		return -ENOMEM;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, data, size);
+	if (r >= 0 && rename(temporary, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(temporary);
+	return r;
+}
+
+void credential_remove(const char *directory, const char *uid)
+{
+	_cleanup_free_ char *path = credential_path(directory, uid);
+
+	if (path && unlink(path) < 0 && errno != ENOENT)
+		log_warning("%s cannot be removed: %m", path);
+}

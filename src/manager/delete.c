@@ -1,0 +1,53 @@
+/*
+ * DeleteIndexer: the tombstone of the whole subtree first; what follows is decided entry by entry,
+ * and finished after a crash too.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "manager/private.h"
+
+static void tombstone_subtree(struct manager *manager, struct entry *root)
+{
+	for (size_t i = 0; i < manager->n_entries; i++) {
+		struct entry *entry = manager->entries[i];
+
+		if (!entry_is_within(entry, root))
+			continue;
+		entry->row.tombstone = true;
+		entry->failures = 0;
+		entry_refresh(entry);
+		entry_queue(entry);
+	}
+	manager_publish(manager);
+}
+
+static int delete_entry(struct manager *manager, const struct entry *caller, const char *id,
+			manager_done *done, void *userdata, struct refusal *refusal)
+{
+	struct entry *entry = entry_find(manager, id);
+	int r;
+
+	if (caller && (!entry || !entry_is_within(entry, caller)))
+		return refuse_outside(refusal, id, caller);
+	if (!entry)
+		return refuse_indexer(refusal, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
+				      "indexers/%s does not exist", id);
+	r = check_ready(manager, refusal);
+	r = r != 0 ? r : registry_tombstone(manager->registry, id, refusal);
+	r = r != 0 ? r : waiter_add(entry, CALL_DELETE, done, userdata);
+	if (r == 0)
+		tombstone_subtree(manager, entry);
+	return r;
+}
+
+void manager_delete(struct manager *manager, const struct caller *caller, const char *id,
+		    manager_done *done, void *userdata)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct entry *own;
+	int r = caller_entry(manager, caller, &own, &refusal);
+
+	r = r != 0 ? r : delete_entry(manager, own, id, done, userdata, &refusal);
+	if (r != 0)
+		call_refuse(r, &refusal, done, userdata);
+}

@@ -1,0 +1,146 @@
+/*
+ * Deciding: entries that something happened to wait in a queue, and are put before reconcile() one
+ * by one from the loop, as long as not too much is under way.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/log.h"
+#include "journal/journal.h"
+#include "manager/private.h"
+
+/* Operations that systemd is asked for at once: more of them only make its queue longer. */
+#define OPERATIONS_MAX 64
+
+/* Entries decided upon in one turn of the loop, so that calls are served in between. */
+#define DECISIONS_AT_ONCE 64
+
+static void wake(struct manager *manager)
+{
+	int r = sd_event_source_set_enabled(manager->deferred, SD_EVENT_ONESHOT);
+
+	if (r < 0)
+		log_error("The loop cannot be woken: %s", strerror(-r));
+}
+
+void entry_queue(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+
+	if (!entry->queued) {
+		entry->queued = true;
+		entry->next_queued = NULL;
+		if (manager->queue_tail)
+			manager->queue_tail->next_queued = entry;
+		else
+			manager->queue_head = entry;
+		manager->queue_tail = entry;
+	}
+	wake(manager);
+}
+
+void entry_queue_first(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+
+	if (!entry->queued) {
+		entry->queued = true;
+		entry->next_queued = manager->queue_head;
+		manager->queue_head = entry;
+		if (!manager->queue_tail)
+			manager->queue_tail = entry;
+	}
+	wake(manager);
+}
+
+static struct entry *take_queued(struct manager *manager)
+{
+	struct entry *entry = manager->queue_head;
+
+	manager->queue_head = entry->next_queued;
+	if (!manager->queue_head)
+		manager->queue_tail = NULL;
+	entry->queued = false;
+	entry->next_queued = NULL;
+	return entry;
+}
+
+/* The unit is gone in the boot that it was started in: whether it failed is in the journal. */
+static bool failed_away(const struct entry *entry)
+{
+	struct exit_record record;
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	unit_from_id(entry->row.definition->id, unit);
+	r = journal_find_exit(NULL, unit, &record);
+	if (r < 0)
+		log_warning("%s: the journal cannot say how it ended: %s", unit, strerror(-r));
+	return r > 0 && !(record.reason == EXIT_REASON_EXITED && record.code == 0);
+}
+
+static enum action decide(const struct entry *entry)
+{
+	const struct registry_row *row = &entry->row;
+	struct wanted wanted = {
+		.tombstone = row->tombstone,
+		.has_children = entry->n_children > 0,
+		.same_boot = streq(row->boot_id, entry->manager->boot_id),
+		.stopped = row->stopped,
+		.start_failed = row->last_exit.reason == EXIT_REASON_START_FAILED,
+	};
+	struct actual actual = {
+		.presence = entry_presence(entry),
+		.busy = entry->operation != OPERATION_NONE || entry->retry,
+		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
+		.has_state = row->tombstone && entry_has_state(entry),
+	};
+
+	/* Asked only where the answer decides: it reads the disk. */
+	if (actual.presence == UNIT_ABSENT && wanted.same_boot && !wanted.tombstone &&
+	    !wanted.stopped && !wanted.start_failed && !actual.busy)
+		actual.failed_away = failed_away(entry);
+	return reconcile(&wanted, &actual);
+}
+
+static void evaluate(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	enum action action = decide(entry);
+
+	if (action == ACTION_REMOVE) { /* frees the entry */
+		entry_act(entry, action);
+		return;
+	}
+	if (action != ACTION_NONE) {
+		log_debug("%s: %s", entry->row.definition->id, action_name(action));
+		entry_act(entry, action);
+	}
+	entry_refresh(entry);
+	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry) {
+		manager_publish(manager);
+		waiters_answer(entry, CALL_CREATE);
+	}
+}
+
+static int on_deferred(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	(void)source;
+	for (int i = 0; i < DECISIONS_AT_ONCE && manager->queue_head; i++) {
+		if (manager->n_operations >= OPERATIONS_MAX)
+			break; /* woken again when one has ended */
+		evaluate(take_queued(manager));
+	}
+	manager_publish(manager);
+	if (manager->queue_head && manager->n_operations < OPERATIONS_MAX)
+		wake(manager);
+	return 0;
+}
+
+int evaluate_setup(struct manager *manager)
+{
+	int r = sd_event_add_defer(manager->event, &manager->deferred, on_deferred, manager);
+
+	return r < 0 ? r : sd_event_source_set_enabled(manager->deferred, SD_EVENT_OFF);
+}

@@ -1,0 +1,99 @@
+/*
+ * Which indexer a peer is: its user id and its cgroup must agree on a live unit of ours.
+ *
+ * The kernel says both of the peer at the time of its connect(). systemd gives a user id to one
+ * unit at a time, so a process that only has a recycled id, or only the cgroup, does not pass.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "manager/private.h"
+#include "systemd/peer.h"
+
+struct identification {
+	struct manager *manager;
+	uid_t uid;
+	char id[ID_MAX];
+	manager_identified *done;
+	void *userdata;
+};
+
+static bool agrees(const struct entry *entry, const struct unit_state *unit, uid_t uid)
+{
+	return streq(unit->indexer_uid, entry->row.definition->uid) && unit_state_is_live(unit) &&
+	       unit->uid == uid;
+}
+
+static void answer(const struct entry *entry, manager_identified *done, void *userdata)
+{
+	struct caller caller;
+
+	memcpy(caller.indexer_id, entry->row.definition->id, sizeof(caller.indexer_id));
+	memcpy(caller.indexer_uid, entry->row.definition->uid, sizeof(caller.indexer_uid));
+	done(0, &caller, userdata);
+}
+
+static void on_unit_read(const struct systemd_result *result, void *userdata)
+{
+	_cleanup_free_ struct identification *pending = userdata;
+	struct entry *entry = entry_find(pending->manager, pending->id);
+	struct unit_state unit;
+	int r = result->error;
+
+	unit_state_init(&unit);
+	if (r == 0)
+		r = unit_state_read(result->reply, &unit);
+	if (r >= 0 && entry && agrees(entry, &unit, pending->uid))
+		answer(entry, pending->done, pending->userdata);
+	else
+		pending->done(r < 0 ? r : -EPERM, NULL, pending->userdata);
+}
+
+/* The signals may not have told us of a unit that has just started: ask. */
+static int ask(struct manager *manager, const char *id, uid_t uid, manager_identified *done,
+	       void *userdata)
+{
+	_cleanup_free_ struct identification *pending = calloc(1, sizeof(*pending));
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct identification){
+		.manager = manager, .uid = uid, .done = done, .userdata = userdata
+	};
+	(void)snprintf(pending->id, sizeof(pending->id), "%s", id);
+	unit_from_id(id, unit);
+	r = systemd_query(manager->systemd, unit, on_unit_read, pending);
+	if (r < 0)
+		return r;
+	(void)TAKE(pending);
+	return 0;
+}
+
+void manager_identify(struct manager *manager, int fd, manager_identified *done, void *userdata)
+{
+	char id[ID_MAX];
+	struct entry *entry;
+	uid_t uid;
+	int r = peer_identify(fd, &uid, id);
+
+	if (r < 0) {
+		done(r == -ENODATA ? -EPERM : r, NULL, userdata);
+		return;
+	}
+	entry = entry_find(manager, id);
+	if (!entry) {
+		done(-EPERM, NULL, userdata);
+		return;
+	}
+	if (entry->loaded && agrees(entry, &entry->unit, uid)) {
+		answer(entry, done, userdata);
+		return;
+	}
+	r = ask(manager, id, uid, done, userdata);
+	if (r < 0)
+		done(r, NULL, userdata);
+}

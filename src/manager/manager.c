@@ -1,0 +1,334 @@
+/*
+ * The manager: its entries, and what others see of them. See manager.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <systemd/sd-id128.h>
+
+#include "common/log.h"
+#include "manager/private.h"
+#include "model/exit.h"
+
+/* The index of the first entry whose id is not less than `id`. */
+static size_t lower_bound(const struct manager *manager, const char *id)
+{
+	size_t low = 0, high = manager->n_entries;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(manager->entries[middle]->row.definition->id, id) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct entry *entry_find(struct manager *manager, const char *id)
+{
+	size_t i = lower_bound(manager, id);
+
+	if (i < manager->n_entries && streq(manager->entries[i]->row.definition->id, id))
+		return manager->entries[i];
+	return NULL;
+}
+
+struct entry *entry_find_unit(struct manager *manager, const char *unit)
+{
+	char id[ID_MAX];
+
+	return id_from_unit(unit, id) ? entry_find(manager, id) : NULL;
+}
+
+bool entry_is_within(const struct entry *entry, const struct entry *ancestor)
+{
+	for (; entry; entry = entry->parent)
+		if (entry == ancestor)
+			return true;
+	return false;
+}
+
+int entry_add(struct manager *manager, struct registry_row *row, struct entry **ret)
+{
+	struct entry *entry = calloc(1, sizeof(*entry)), **entries;
+	size_t i;
+
+	if (!entry)
+		return -ENOMEM;
+	entries = reallocarray(manager->entries, manager->n_entries + 1, sizeof(*entries));
+	if (!entries) {
+		free(entry);
+		return -ENOMEM;
+	}
+	manager->entries = entries;
+	entry->manager = manager;
+	unit_state_init(&entry->unit);
+	entry->row = *row;
+	*row = (struct registry_row){};
+	if (entry->row.definition->spawned_by)
+		entry->parent = entry_find(manager, entry->row.definition->spawned_by);
+	if (entry->parent)
+		entry->parent->n_children++;
+
+	i = lower_bound(manager, entry->row.definition->id);
+	memmove(&entries[i + 1], &entries[i], (manager->n_entries - i) * sizeof(*entries));
+	entries[i] = entry;
+	manager->n_entries++;
+	*ret = entry;
+	return 0;
+}
+
+static void entry_free(struct entry *entry)
+{
+	assert(!entry->waiters);
+	sd_event_source_disable_unref(entry->retry);
+	view_unref(entry->view);
+	registry_row_clear(&entry->row);
+	free(entry->job);
+	free(entry->ended_job);
+	free(entry->spec);
+	free(entry);
+}
+
+void entry_drop(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	size_t i = lower_bound(manager, entry->row.definition->id);
+
+	assert(manager->entries[i] == entry);
+	assert(entry->operation == OPERATION_NONE && !entry->queued && entry->n_children == 0);
+	manager->n_entries--;
+	memmove(&manager->entries[i], &manager->entries[i + 1],
+		(manager->n_entries - i) * sizeof(*manager->entries));
+	if (entry->parent)
+		entry->parent->n_children--;
+	entry_free(entry);
+	manager->dirty = true;
+}
+
+static bool same_status(const struct status *a, const struct status *b)
+{
+	bool same_message =
+		a->message && b->message ? streq(a->message, b->message) : a->message == b->message;
+
+	return a->state == b->state && streq(a->invocation_id, b->invocation_id) &&
+	       a->main_pid == b->main_pid && a->restart_count == b->restart_count &&
+	       a->start_time == b->start_time && exit_same(&a->last_exit, &b->last_exit) &&
+	       same_message;
+}
+
+void entry_refresh(struct entry *entry)
+{
+	_cleanup_(status_clear) struct status status = {};
+	struct view *view;
+	int r = entry_status(entry, &status);
+
+	/* systemd sends a dozen signals for each start; most of them change nothing that is shown.
+	 */
+	if (r >= 0 && entry->view && same_status(&entry->view->status, &status))
+		return;
+	if (r >= 0)
+		r = view_new(entry->row.definition, &status, &view);
+	if (r < 0) {
+		log_error("%s: its state cannot be shown: %s", entry->row.definition->id,
+			  strerror(-r));
+		return;
+	}
+	view_unref(entry->view);
+	entry->view = view;
+	entry->manager->dirty = true;
+}
+
+void manager_publish(struct manager *manager)
+{
+	_cleanup_free_ struct view **views = NULL;
+	struct snapshot *snapshot;
+	size_t n = 0;
+
+	if (!manager->dirty)
+		return;
+	views = calloc(MAX(manager->n_entries, (size_t)1), sizeof(*views));
+	if (!views)
+		goto failed;
+	for (size_t i = 0; i < manager->n_entries; i++)
+		if (manager->entries[i]->view)
+			views[n++] = view_ref(manager->entries[i]->view);
+	if (snapshot_new(views, n, &snapshot) < 0) {
+		for (size_t i = 0; i < n; i++)
+			view_unref(views[i]);
+		goto failed;
+	}
+	(void)TAKE(views);
+	snapshot_box_put(manager->snapshots, snapshot);
+	manager->dirty = false;
+	return;
+
+failed: /* stays dirty, so the next change tries again */
+	log_error("No memory for a new snapshot; readers see the old one.");
+}
+
+static int load_row(struct registry_row *row, void *userdata)
+{
+	struct manager *manager = userdata;
+	struct entry *entry;
+	struct registry_row copy = *row;
+	int r;
+
+	copy.definition = definition_ref(row->definition);
+	if (row->message && !(copy.message = strdup(row->message))) {
+		definition_unref(copy.definition);
+		return -ENOMEM;
+	}
+	r = entry_add(manager, &copy, &entry);
+	if (r < 0) {
+		registry_row_clear(&copy);
+		return r;
+	}
+	entry_refresh(entry);
+	return 0;
+}
+
+static int copy_strings(const char *const *strings, char ***ret)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (strings[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	for (size_t i = 0; i < n; i++)
+		if (!(copy[i] = strdup(strings[i])))
+			return -ENOMEM;
+	return 0;
+}
+
+static int copy_config(struct manager *manager, const struct manager_config *config)
+{
+	const char **const owned[] = {
+		&manager->config.registry_path,	 &manager->config.credentials_dir,
+		&manager->config.runner_address, &manager->config.exec_path,
+		&manager->config.unit_group,
+	};
+
+	manager->config = *config;
+	for (size_t i = 0; i < ELEMENTSOF(owned); i++)
+		*owned[i] = strdup(*owned[i]);
+	for (size_t i = 0; i < ELEMENTSOF(owned); i++)
+		if (!*owned[i])
+			return -ENOMEM;
+	return copy_strings(config->runtime_dirs, &manager->runtime_dirs);
+}
+
+static void free_config(struct manager *manager)
+{
+	free((char *)manager->config.registry_path);
+	free((char *)manager->config.credentials_dir);
+	free((char *)manager->config.runner_address);
+	free((char *)manager->config.exec_path);
+	free((char *)manager->config.unit_group);
+	for (char **p = manager->runtime_dirs; p && *p; p++)
+		free(*p);
+	free(manager->runtime_dirs);
+}
+
+struct manager *manager_free(struct manager *manager)
+{
+	if (!manager)
+		return NULL;
+	manager_refuse_waiting(manager);
+	systemd_free(manager->systemd);
+	sd_event_source_disable_unref(manager->deferred);
+	for (size_t i = 0; i < manager->n_entries; i++)
+		entry_free(manager->entries[i]);
+	free(manager->entries);
+	registry_close(manager->registry);
+	runtime_set_free(manager->runtimes);
+	snapshot_box_free(manager->snapshots);
+	free_config(manager);
+	sd_event_unref(manager->event);
+	free(manager);
+	return NULL;
+}
+
+int manager_new(sd_event *event, const struct manager_config *config, struct manager **ret)
+{
+	_cleanup_(manager_freep) struct manager *manager = calloc(1, sizeof(*manager));
+	sd_id128_t boot;
+	int r;
+
+	if (!manager)
+		return -ENOMEM;
+	manager->event = sd_event_ref(event);
+	r = copy_config(manager, config);
+	r = r < 0 ? r : sd_id128_get_boot(&boot);
+	if (r < 0)
+		return r;
+	(void)sd_id128_to_string(boot, manager->boot_id);
+	r = snapshot_box_new(&manager->snapshots);
+	r = r < 0 ? r : manager_reload(manager);
+	r = r < 0 ? r : registry_open(manager->config.registry_path, &manager->registry);
+	r = r < 0 ? r : registry_load(manager->registry, load_row, manager);
+	r = r < 0 ? r : evaluate_setup(manager);
+	r = r < 0 ? r : systemd_new(event, &manager_systemd_events, manager, &manager->systemd);
+	if (r < 0)
+		return r;
+	manager_publish(manager);
+	*ret = TAKE(manager);
+	return 0;
+}
+
+int manager_reload(struct manager *manager)
+{
+	struct runtime_set *runtimes;
+	int r = runtime_set_load((const char *const *)manager->runtime_dirs, &runtimes);
+
+	if (r < 0)
+		return r;
+	runtime_set_free(manager->runtimes);
+	manager->runtimes = runtimes;
+	return 0;
+}
+
+struct snapshot_box *manager_snapshots(struct manager *manager)
+{
+	return manager->snapshots;
+}
+
+void manager_on_removed(struct manager *manager, manager_removed *removed, void *userdata)
+{
+	manager->removed = removed;
+	manager->removed_userdata = userdata;
+}
+
+void manager_on_stopped(struct manager *manager, manager_removed *stopped, void *userdata)
+{
+	manager->stopped = stopped;
+	manager->stopped_userdata = userdata;
+}
+
+void manager_on_synced(struct manager *manager, manager_synced *synced, void *userdata)
+{
+	manager->on_synced = synced;
+	manager->synced_userdata = userdata;
+}
+
+void manager_refuse_waiting(struct manager *manager)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+
+	if (!manager)
+		return;
+	if (refuse(&refusal, CODE_UNAVAILABLE, "SHUTTING_DOWN", NULL,
+		   "indexerd is shutting down; what was begun is finished when it is back") < 0)
+		return;
+	for (size_t i = 0; i < manager->n_entries; i++) {
+		waiters_refuse(manager->entries[i], CALL_CREATE, &refusal);
+		waiters_refuse(manager->entries[i], CALL_DELETE, &refusal);
+	}
+}

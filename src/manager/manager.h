@@ -1,0 +1,87 @@
+/*
+ * The manager: brings together what is wanted (registry) and what is (systemd), and answers the
+ * calls that change something. Its one decision is model/reconcile.h.
+ *
+ * Main loop's thread only, but for manager_snapshots(), which any thread may read. Completion
+ * functions run on the main loop's thread, exactly once for each call, possibly before the call
+ * returns.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "common/cleanup.h"
+#include "model/caller.h"
+#include "model/indexer.h"
+#include "model/refusal.h"
+#include "model/snapshot.h"
+
+struct manager;
+
+struct manager_config {
+	const char *registry_path;
+	const char *credentials_dir;	 /* specs for indexer-exec, one for each uid; root's own */
+	const char *const *runtime_dirs; /* NULL-terminated, most important first */
+	const char *runner_address;	 /* gRPC target that indexers are given */
+	const char *exec_path;		 /* indexer-exec */
+	const char *unit_group;		 /* supplementary group of indexers' units */
+	size_t max_indexers;
+};
+
+/* How many calls that change something may wait at once; one more is RESOURCE_EXHAUSTED. */
+#define MANAGER_PENDING_MAX 4096
+
+/* Opens the registry, connects to the bus and begins to reconcile. All strings are copied. */
+int manager_new(sd_event *event, const struct manager_config *config, struct manager **ret);
+struct manager *manager_free(struct manager *manager);
+DEFINE_CLEANUP(struct manager, manager_free);
+
+/* Where the present state of all indexers stands; valid as long as the manager. */
+struct snapshot_box *manager_snapshots(struct manager *manager);
+
+/* The answer to a call: a refusal, or a view (NULL for Delete). Both are lent. */
+typedef void manager_done(const struct refusal *refusal, struct view *view, void *userdata);
+
+/*
+ * CreateIndexer. The definition is referenced; its id, labels, environment, project, script,
+ * runtime, preset, args, resources, restart and spawned_by are the request's and already validated
+ * in form (id_check, definition_validate); uid, times and generation are set here. For an indexer
+ * as caller, spawned_by "" becomes the caller itself.
+ */
+void manager_create(struct manager *manager, const struct caller *caller,
+		    struct definition *definition, manager_done *done, void *userdata);
+
+/* DeleteIndexer, with all descendants. Answers when all is gone. */
+void manager_delete(struct manager *manager, const struct caller *caller, const char *id,
+		    manager_done *done, void *userdata);
+
+/*
+ * Finds out which indexer a process is: `fd` is a connected Unix socket. Asynchronous, with a limit
+ * of 5 s. `done` gets 0 and the caller, or -EPERM where the peer's uid and cgroup do not agree on a
+ * live unit of ours, or another negative errno. The fd is only looked at, and must stay open till
+ * then.
+ */
+typedef void manager_identified(int error, const struct caller *caller, void *userdata);
+void manager_identify(struct manager *manager, int fd, manager_identified *done, void *userdata);
+
+/* Called whenever an indexer has left for good, after the snapshot without it is published. One
+ * listener. */
+typedef void manager_removed(const char *uid, void *userdata);
+void manager_on_removed(struct manager *manager, manager_removed *removed, void *userdata);
+
+/* Called whenever an invocation of an indexer is over: connections that it made are no longer its.
+ */
+void manager_on_stopped(struct manager *manager, manager_removed *stopped, void *userdata);
+
+/* Called once, when systemd has been asked about all units for the first time and was told all. */
+typedef void manager_synced(void *userdata);
+void manager_on_synced(struct manager *manager, manager_synced *synced, void *userdata);
+
+/* Reads the runtimes anew, for indexers started from now on. 0 or a negative errno, with the old
+ * ones kept. */
+int manager_reload(struct manager *manager);
+
+/* Tells all calls that still wait that the daemon is going (UNAVAILABLE). Takes NULL. */
+void manager_refuse_waiting(struct manager *manager);

@@ -1,0 +1,163 @@
+/*
+ * What the files of the manager share: the manager, and one entry for each indexer.
+ *
+ * Main loop's thread only.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "manager/manager.h"
+#include "model/reconcile.h"
+#include "registry/registry.h"
+#include "runtime/runtime.h"
+#include "systemd/systemd.h"
+
+/* What of ours is under way for an entry; at most one thing at a time. */
+enum operation {
+	OPERATION_NONE,
+	OPERATION_START, /* StartTransientUnit, until its job has ended */
+	OPERATION_STOP,	 /* StopUnit, until its job has ended */
+	OPERATION_HOLD,	 /* StartTransientUnit of the oneshot that only loads the unit */
+	OPERATION_CLEAR, /* CleanUnit, until its reply */
+};
+
+enum call_kind { CALL_CREATE, CALL_DELETE };
+
+/* A client's call that waits for an entry. */
+struct waiter {
+	struct waiter *next;
+	struct entry *entry;
+	enum call_kind kind;
+	sd_event_source *timer; /* of CREATE: when it is answered as it is then */
+	manager_done *done;
+	void *userdata;
+};
+
+struct entry {
+	struct manager *manager;
+	struct registry_row row;
+	struct entry *parent; /* not owned; NULL for a root */
+	size_t n_children;
+
+	struct unit_state unit; /* last known */
+	bool asked;		/* `loaded` and `unit` are true now, not from before a lost bus */
+	bool loaded;
+	bool pinned; /* our bus connection holds a reference on the unit */
+
+	enum operation operation;
+	bool retried;	   /* the start was refused once because of a leftover */
+	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
+	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
+	char *job;		/* object path of the job that is waited for, or NULL */
+	char *ended_job;	/* a job of this unit that ended before its reply came, or NULL */
+	uint8_t *spec;		/* made at Create for the first start, or NULL */
+	size_t spec_size;
+
+	struct waiter *waiters;
+	struct view *view; /* as last published */
+	bool queued;
+	struct entry *next_queued;
+};
+
+struct manager {
+	sd_event *event;
+	struct registry *registry;
+	struct systemd *systemd;
+	struct runtime_set *runtimes;
+	struct snapshot_box *snapshots;
+	struct manager_config config; /* with owned copies of the strings */
+	char **runtime_dirs;
+	char boot_id[ID128_TEXT_MAX];
+
+	struct entry **entries; /* sorted by id */
+	size_t n_entries;
+	bool dirty; /* a view differs from the published snapshot */
+
+	struct entry *queue_head, *queue_tail; /* to be decided upon */
+	sd_event_source *deferred;
+	size_t n_operations;
+	size_t n_waiters;
+	size_t n_queries; /* of the look around that is under way */
+	bool synced;
+
+	manager_removed *removed, *stopped;
+	void *removed_userdata, *stopped_userdata;
+	manager_synced *on_synced;
+	void *synced_userdata;
+};
+
+/* manager.c */
+struct entry *entry_find(struct manager *manager, const char *id);
+struct entry *entry_find_unit(struct manager *manager, const char *unit);
+/* Puts in an entry that takes over the row. 0 or -ENOMEM (the row stays the caller's). */
+int entry_add(struct manager *manager, struct registry_row *row, struct entry **ret);
+/* Takes an entry out and frees it; nothing may be under way for it. */
+void entry_drop(struct entry *entry);
+/* Whether the entry is `ancestor` itself or below it. */
+bool entry_is_within(const struct entry *entry, const struct entry *ancestor);
+/* Makes the entry's view anew; manager_publish() shows it. */
+void entry_refresh(struct entry *entry);
+/* Publishes a snapshot if anything differs. */
+void manager_publish(struct manager *manager);
+
+/* status.c */
+enum unit_presence entry_presence(const struct entry *entry);
+/* Derives the status, on strings owned by *ret. 0 or -ENOMEM. */
+int entry_status(const struct entry *entry, struct status *ret);
+
+/* evaluate.c */
+/* Has the entry decided upon from the loop, soon. */
+void entry_queue(struct entry *entry);
+/* As entry_queue(), before all that wait already. */
+void entry_queue_first(struct entry *entry);
+int evaluate_setup(struct manager *manager);
+
+/* actions.c */
+void entry_act(struct entry *entry, enum action action);
+/* An operation that waits for a job has ended. */
+void entry_job_removed(struct entry *entry, const char *job);
+/* The bus is gone: no job that was waited for will be heard of. */
+void entry_operation_lost(struct entry *entry);
+/* The entry's state directory is on disk. */
+bool entry_has_state(const struct entry *entry);
+
+/* record.c */
+void entry_note_start(struct entry *entry);
+void entry_note_end(struct entry *entry);
+void entry_note_stopped(struct entry *entry);
+void entry_note_start_failed(struct entry *entry, const char *message);
+
+/* access.c: each returns 0, REFUSED with the refusal filled, or a negative errno */
+/* How long a client is asked to wait before it tries again. */
+#define RETRY_SOON_USEC (1 * USEC_PER_SEC)
+/* The caller's own entry, or NULL for a person; REFUSED where the calling indexer is deleted. */
+int caller_entry(struct manager *manager, const struct caller *caller, struct entry **ret,
+		 struct refusal *refusal);
+/* Fills the refusal of an indexer that reaches out of its subtree, whether the id exists or not. */
+int refuse_outside(struct refusal *refusal, const char *id, const struct entry *caller);
+/* REFUSED while systemd cannot be reached, or too many calls wait already. */
+int check_ready(const struct manager *manager, struct refusal *refusal);
+
+/* credential.c */
+int credential_write(const char *directory, const char *uid, const void *data, size_t size);
+void credential_remove(const char *directory, const char *uid);
+char *credential_path(const char *directory, const char *uid);
+
+/* waiter.c */
+int waiter_add(struct entry *entry, enum call_kind kind, manager_done *done, void *userdata);
+/* Answers the entry's waiters of a kind with its view, or with NULL for CALL_DELETE. */
+void waiters_answer(struct entry *entry, enum call_kind kind);
+/* Answers them with a refusal. */
+void waiters_refuse(struct entry *entry, enum call_kind kind, const struct refusal *refusal);
+/* Answers one call at once: with the refusal if `r` is REFUSED, as internal error if it is
+ * negative. */
+void call_refuse(int r, const struct refusal *refusal, manager_done *done, void *userdata);
+
+/* sync.c */
+extern const struct systemd_events manager_systemd_events;
+/* Asks systemd about the entry's unit; it is decided upon when the answer is there. */
+void entry_query(struct entry *entry);
+/* The unit is loaded and ours: pins it, so that its result and its directories stay within reach.
+ */
+void entry_pin(struct entry *entry);

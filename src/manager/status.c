@@ -1,0 +1,134 @@
+/*
+ * The status of an indexer, derived from its row and from what systemd says of its unit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "manager/private.h"
+#include "model/exit.h"
+
+static bool is_ours(const struct entry *entry)
+{
+	return streq(entry->unit.indexer_uid, entry->row.definition->uid);
+}
+
+enum unit_presence entry_presence(const struct entry *entry)
+{
+	const struct unit_state *unit = &entry->unit;
+
+	if (!entry->asked)
+		return UNIT_UNKNOWN;
+	if (!entry->loaded)
+		return UNIT_ABSENT;
+	if (!is_ours(entry))
+		return UNIT_FOREIGN;
+	if (streq(unit->sub_state, "cleaning"))
+		return UNIT_CLEANING;
+	if (unit_state_is_live(unit))
+		return UNIT_LIVE;
+	return streq(unit->active_state, "failed") ? UNIT_FAILED : UNIT_IDLE;
+}
+
+/* What a loaded unit's ActiveState means; a unit between two restarts is told apart before. */
+static const struct {
+	const char *active_state;
+	enum state state;
+} states[] = {
+	{ "active", STATE_RUNNING },	  { "reloading", STATE_RUNNING },
+	{ "activating", STATE_STARTING }, { "deactivating", STATE_STOPPING },
+	{ "maintenance", STATE_STOPPED }, { "inactive", STATE_STOPPED },
+	{ "failed", STATE_FAILED },
+};
+
+static enum state loaded_state(const struct unit_state *unit)
+{
+	if (unit_state_is_backing_off(unit))
+		return STATE_BACKING_OFF;
+	for (size_t i = 0; i < ELEMENTSOF(states); i++)
+		if (streq(unit->active_state, states[i].active_state))
+			return states[i].state;
+	return STATE_STARTING;
+}
+
+static enum state entry_state(const struct entry *entry)
+{
+	if (entry->row.tombstone)
+		return STATE_DELETING;
+	if (entry->operation == OPERATION_START && !entry->loaded)
+		return STATE_STARTING;
+	if (entry->loaded && is_ours(entry))
+		return loaded_state(&entry->unit);
+	if (entry->row.last_exit.reason == EXIT_REASON_START_FAILED)
+		return STATE_FAILED;
+	return entry->row.stopped ? STATE_STOPPED : STATE_STARTING;
+}
+
+/* Why it is in this state; NULL where there is nothing to say. The buffer is for composed text. */
+static const char *entry_message(const struct entry *entry, const struct status *status,
+				 char buffer[EXIT_TEXT_MAX + 32])
+{
+	char text[EXIT_TEXT_MAX];
+
+	if (status->state == STATE_DELETING)
+		return entry->n_children > 0 ? "waiting for the indexers that it spawned" : NULL;
+	if (!entry->asked)
+		return "systemd cannot be reached; this is the last known state";
+	if (status->state == STATE_STOPPED && entry->row.message)
+		return entry->row.message;
+	if (status->state != STATE_FAILED && status->state != STATE_BACKING_OFF)
+		return NULL;
+	/* Of a program that ran, the last STATUS= is about something else than its end. */
+	if (entry->loaded && status->last_exit.reason == EXIT_REASON_START_FAILED &&
+	    !isempty(entry->unit.status_text))
+		return entry->unit.status_text;
+	if (!entry->loaded && entry->row.message)
+		return entry->row.message;
+	exit_describe(&status->last_exit, text);
+	if (status->state == STATE_BACKING_OFF)
+		(void)snprintf(buffer, EXIT_TEXT_MAX + 32, "restarts soon: %s", text);
+	else
+		(void)snprintf(buffer, EXIT_TEXT_MAX + 32, "%s", text);
+	return buffer;
+}
+
+static void fill_from_unit(const struct entry *entry, struct status *status)
+{
+	const struct unit_state *unit = &entry->unit;
+	struct exit_record last;
+
+	(void)snprintf(status->invocation_id, sizeof(status->invocation_id), "%s",
+		       unit->invocation_id);
+	status->main_pid = unit->main_pid;
+	status->restart_count = (int32_t)unit->n_restarts;
+	status->start_time = unit->exec_main_start;
+	unit_state_exit(unit, &last);
+	if (last.reason != EXIT_REASON_UNSPECIFIED)
+		status->last_exit = last;
+}
+
+int entry_status(const struct entry *entry, struct status *ret)
+{
+	struct status status = {
+		.state = entry_state(entry),
+		.restart_count = entry->row.restart_count,
+		.start_time = entry->row.start_time,
+		.last_exit = entry->row.last_exit,
+	};
+	char buffer[EXIT_TEXT_MAX + 32];
+	const char *message;
+
+	(void)snprintf(status.invocation_id, sizeof(status.invocation_id), "%s",
+		       entry->row.invocation_id);
+	if (entry->loaded && is_ours(entry))
+		fill_from_unit(entry, &status);
+	message = entry_message(entry, &status, buffer);
+	if (message) {
+		status.message = strdup(message);
+		if (!status.message)
+			return -ENOMEM;
+	}
+	*ret = status;
+	return 0;
+}

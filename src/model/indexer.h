@@ -1,0 +1,120 @@
+/*
+ * An indexer: its definition (what was asked for), its status (what is), and both together as a view.
+ *
+ * Definitions and views are immutable once they are shared, and counted atomically: any thread may
+ * hold and read one. Times are microseconds since the epoch (CLOCK_REALTIME), 0 where there is none.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cleanup.h"
+#include "common/util.h"
+#include "model/id.h"
+#include "model/kv.h"
+
+/* The numbers of the three enums are those of the API. */
+enum state {
+	STATE_UNSPECIFIED = 0,
+	STATE_STARTING = 1,
+	STATE_RUNNING = 2,
+	STATE_BACKING_OFF = 3,
+	STATE_STOPPING = 4,
+	STATE_STOPPED = 5,
+	STATE_FAILED = 6,
+	STATE_DELETING = 7,
+};
+
+enum exit_reason {
+	EXIT_REASON_UNSPECIFIED = 0,
+	EXIT_REASON_EXITED = 1,
+	EXIT_REASON_SIGNALED = 2,
+	EXIT_REASON_OUT_OF_MEMORY = 3,
+	EXIT_REASON_TIMED_OUT = 4,
+	EXIT_REASON_CONFIGURATION = 5,
+	EXIT_REASON_START_FAILED = 6,
+};
+
+enum restart_policy {
+	RESTART_UNSPECIFIED = 0, /* means always */
+	RESTART_ALWAYS = 1,
+	RESTART_ON_FAILURE = 2,
+	RESTART_NEVER = 3,
+};
+
+struct resources {
+	uint64_t memory_max_bytes; /* 0: the runtime's limit */
+	uint32_t cpu_percent;	   /* 0: no limit; 100 is one processor */
+	uint64_t tasks_max;	   /* 0: the runtime's limit */
+};
+
+/* What was asked for. Strings are never NULL but for spawned_by. */
+struct definition {
+	unsigned refs;
+	char id[ID_MAX];
+	char uid[ID128_TEXT_MAX]; /* another one for each creation */
+	struct kv_list labels;
+	struct kv_list environment;
+	char *project_source; /* absolute path */
+	char *project_dir;    /* relative to it; "" for the source itself */
+	char *script;
+	char *runtime;
+	char *preset;
+	char *spawned_by; /* the parent's id, or NULL */
+	char **args;	  /* n_args strings */
+	size_t n_args;
+	struct resources resources;
+	enum restart_policy restart;
+	uint64_t create_time, update_time;
+	uint64_t generation; /* counts changes of the definition; the etag is made of it */
+};
+
+struct exit_record {
+	uint64_t time;
+	int32_t code;	 /* where signal is 0 */
+	int32_t signal;	 /* number, or 0 */
+	enum exit_reason reason; /* UNSPECIFIED: there was no exit yet */
+};
+
+struct status {
+	enum state state;
+	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
+	int64_t main_pid;		    /* 0 without a process */
+	int32_t restart_count;
+	uint64_t start_time;
+	struct exit_record last_exit;
+	char *message; /* in words why it is in this state, or NULL */
+};
+
+struct view {
+	unsigned refs;
+	struct definition *definition;
+	struct status status;
+};
+
+/* An empty definition with one reference and empty strings; 0 or -ENOMEM. */
+int definition_new(struct definition **ret);
+struct definition *definition_ref(struct definition *definition);
+struct definition *definition_unref(struct definition *definition);
+DEFINE_CLEANUP(struct definition, definition_unref);
+
+/* Replaces a string of a definition by a copy; 0 or -ENOMEM. NULL is taken as "". */
+int string_set(char **string, const char *value);
+
+/* Appends a copy of arg to the arguments; 0 or -ENOMEM. */
+int definition_add_arg(struct definition *definition, const char *arg);
+
+/* A view of a definition (referenced) with a copy of a status. 0 or -ENOMEM. */
+int view_new(struct definition *definition, const struct status *status, struct view **ret);
+struct view *view_ref(struct view *view);
+struct view *view_unref(struct view *view);
+DEFINE_CLEANUP(struct view, view_unref);
+
+/* Frees the message and clears the status. */
+void status_clear(struct status *status);
+
+/* Writes the etag of a definition: 16 hexadecimal digits and the NUL. */
+void definition_etag(const struct definition *definition, char buffer[17]);

@@ -1,0 +1,28 @@
+/*
+ * Sorted lists of keys and values: labels and environments.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct kv {
+	char *key;
+	char *value;
+};
+
+/* Sorted by key in byte order, keys unique; owns its strings. All zero is the empty list. */
+struct kv_list {
+	struct kv *items;
+	size_t n;
+};
+
+/* Puts a copy of key and value in its place; a key that is there gets the new value. 0 or -ENOMEM. */
+int kv_list_set(struct kv_list *list, const char *key, const char *value);
+
+/* The value of a key, or NULL; not owned. */
+const char *kv_list_get(const struct kv_list *list, const char *key);
+
+/* Frees what the list owns and leaves it empty. */
+void kv_list_clear(struct kv_list *list);

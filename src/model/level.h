@@ -1,0 +1,37 @@
+/*
+ * Log levels of the API and syslog priorities of the journal.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+/* The numbers are those of LogLevel in the API. */
+enum level {
+	LEVEL_UNKNOWN = 0,
+	LEVEL_TRACE = 1,
+	LEVEL_DEBUG = 2,
+	LEVEL_INFO = 3,
+	LEVEL_WARNING = 4,
+	LEVEL_ERROR = 5,
+};
+
+/* What a record says in INDEXER_LEVEL= where its priority alone cannot tell TRACE from DEBUG. */
+#define INDEXER_LEVEL_TRACE "trace"
+
+/*
+ * The level of a journal record: priority 0-3 is ERROR, 4 WARNING, 5-6 INFO, 7 DEBUG, or TRACE where
+ * the record is marked so. A record without a priority (-1) is INFO, journald's own default.
+ */
+enum level level_from_priority(int priority, int is_trace);
+
+/* The priority that a level is written with: ERROR 3, WARNING 4, INFO 6, DEBUG and TRACE 7. */
+int priority_from_level(enum level level);
+
+/* The highest priority value of a record that may pass a minimum level; 7 for UNKNOWN. */
+int priority_limit_of_level(enum level minimum);
+
+/* "trace", "debug", "info", "warning", "error"; NULL for anything else. */
+const char *level_name(enum level level);
+
+/* The opposite of level_name(), case ignored, "warn" and "err" too; -EINVAL where it is none. */
+int level_from_name(const char *name);

@@ -1,0 +1,40 @@
+/*
+ * What can be said of a definition without looking at the server: sizes, characters, counts.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "model/indexer.h"
+#include "model/refusal.h"
+
+/* Limits, in bytes without the NUL where they are sizes. */
+#define LABELS_MAX	     64
+#define LABEL_KEY_MAX	     128
+#define LABEL_VALUE_MAX	     1024
+#define ENVIRONMENT_MAX	     256
+#define ENVIRONMENT_KEY_MAX  128
+#define ENVIRONMENT_SIZE_MAX (128 * 1024) /* all keys and values together */
+#define ARGS_MAX	     128
+#define ARG_SIZE_MAX	     (32 * 1024)
+#define ARGS_SIZE_MAX	     (128 * 1024 - 1) /* all together */
+#define PATH_SIZE_MAX	     4095
+#define PRESET_SIZE_MAX	     128
+#define MEMORY_BYTES_MIN     (1024 * 1024)
+#define CPU_PERCENT_MAX	     (100 * 4096)
+#define TASKS_MIN	     2
+#define TASKS_MAX	     4194304 /* the kernel's own highest pid_max */
+
+/*
+ * Checks labels, environment, args, project_source, project_dir, script, preset, runtime and
+ * resources of a definition. REFUSED (INVALID_ARGUMENT) names the field, e.g.
+ * `indexer.environment["A=B"]`, and the value. Whether runtime and project are there is not looked
+ * at: that is runtime_resolve()'s; an empty one is let through.
+ */
+int definition_validate(const struct definition *definition, struct refusal *refusal);
+
+/* Whether it is [A-Za-z_][A-Za-z0-9_]* of at most ENVIRONMENT_KEY_MAX bytes. */
+bool environment_key_valid(const char *key);
+
+/* Whether indexerd or systemd sets the variable for an indexer, so that nobody else may. */
+bool environment_key_reserved(const char *key);

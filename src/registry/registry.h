@@ -1,0 +1,84 @@
+/*
+ * The registry: what is wanted and the last known result, in SQLite. Each call is one whole
+ * operation in one transaction; a call that has returned 0 is on disk (WAL, synchronous=FULL).
+ *
+ * Main loop's thread only. Errors: a negative errno (-ENOSPC: the disk is full, -EIO: the disk or
+ * the file is damaged, -EBUSY: another process holds it); REFUSED with a refusal where the answer
+ * is the client's. After a failed call nothing is changed and the next call works.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/cleanup.h"
+#include "model/indexer.h"
+#include "model/refusal.h"
+
+struct registry;
+
+/* One indexer as it is stored. */
+struct registry_row {
+	struct definition *definition;	    /* referenced */
+	bool tombstone;			    /* Delete has begun; it will be finished */
+	char boot_id[ID128_TEXT_MAX];	    /* of its last start; "" where it was never started */
+	char invocation_id[ID128_TEXT_MAX]; /* of its last start; "" likewise */
+	bool stopped;			    /* somebody stopped it: respected until the next boot */
+	uint64_t start_time;		    /* of that invocation */
+	int32_t restart_count;
+	struct exit_record last_exit;
+	char *message; /* last words, or NULL */
+};
+
+void registry_row_clear(struct registry_row *row);
+
+/*
+ * Opens or makes the registry at path (mode 0600), and migrates it forward to this program's
+ * schema. A registry of a newer schema, or another program's database, is -EUCLEAN and left
+ * untouched; a file that is damaged or no database is -EIO; one that another process holds is
+ * -EBUSY, after a second. On success *ret is owned by the caller.
+ */
+int registry_open(const char *path, struct registry **ret);
+struct registry *registry_close(struct registry *registry);
+DEFINE_CLEANUP(struct registry, registry_close);
+
+/*
+ * Calls `each` for every row, parents before children, siblings by id. The row is only lent. A
+ * non-zero return of `each` ends the walk and is returned. `each` must not call the registry.
+ */
+int registry_load(struct registry *registry, int (*each)(struct registry_row *row, void *userdata),
+		  void *userdata);
+
+/*
+ * Puts in a new indexer. REFUSED: ALREADY_EXISTS (INDEXER_EXISTS: the id), FAILED_PRECONDITION
+ * (PARENT_NOT_FOUND, PARENT_DELETING: spawned_by), RESOURCE_EXHAUSTED (INDEXER_LIMIT: `limit` rows
+ * are there already).
+ */
+int registry_create(struct registry *registry, const struct definition *definition, size_t limit,
+		    struct refusal *refusal);
+
+/*
+ * Marks an indexer and all its descendants as deleted. Idempotent. REFUSED: NOT_FOUND
+ * (INDEXER_NOT_FOUND).
+ */
+int registry_tombstone(struct registry *registry, const char *id, struct refusal *refusal);
+
+/*
+ * Takes a tombstoned row without children out; -EBUSY where it has children or no tombstone,
+ * -ENOENT where the uid is not there.
+ */
+int registry_remove(struct registry *registry, const char *uid);
+
+/*
+ * Notes a start: boot, invocation and time; clears `stopped`. -ENOENT where the uid is not there.
+ */
+int registry_record_start(struct registry *registry, const char *uid, const char *boot_id,
+			  const char *invocation_id, uint64_t start_time);
+
+/*
+ * Notes the end of the invocation: its exit (reason UNSPECIFIED: none is known), the count of
+ * restarts, whether somebody stopped it, and the last words (may be NULL). -ENOENT likewise.
+ */
+int registry_record_end(struct registry *registry, const char *uid, const struct exit_record *exit,
+			int32_t restart_count, bool stopped, const char *message);

@@ -1,0 +1,148 @@
+/*
+ * Numbered forward migrations: number N makes version N out of N - 1, and PRAGMA user_version says
+ * where a file stands. A migration that was released is never changed; a new one is added below it.
+ *
+ * Main loop's thread only, at start.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "registry/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "common/log.h"
+#include "common/util.h"
+
+/* "idxd": tells a registry from other SQLite files, also to file(1). Migration 1 writes it. */
+#define APPLICATION_ID 0x69647864
+
+/*
+ * Times are microseconds since the epoch, 0 for none. Unsigned 64-bit numbers are stored as the
+ * signed ones of the same bits. An indexer's row is found by uid, by id, and by its parent.
+ */
+static const char migration_1[] =
+	"CREATE TABLE indexers ("
+	" key INTEGER PRIMARY KEY,"
+	" parent INTEGER REFERENCES indexers (key) ON DELETE RESTRICT,"
+	" uid TEXT NOT NULL UNIQUE,"
+	" id TEXT NOT NULL UNIQUE,"
+	" project_source TEXT NOT NULL,"
+	" project_dir TEXT NOT NULL,"
+	" script TEXT NOT NULL,"
+	" runtime TEXT NOT NULL,"
+	" preset TEXT NOT NULL,"
+	" memory_max_bytes INTEGER NOT NULL,"
+	" cpu_percent INTEGER NOT NULL,"
+	" tasks_max INTEGER NOT NULL,"
+	" restart INTEGER NOT NULL,"
+	" create_time INTEGER NOT NULL,"
+	" update_time INTEGER NOT NULL,"
+	" generation INTEGER NOT NULL,"
+	" tombstone INTEGER NOT NULL DEFAULT 0 CHECK (tombstone IN (0, 1)),"
+	" boot_id TEXT NOT NULL DEFAULT '',"
+	" invocation_id TEXT NOT NULL DEFAULT '',"
+	" stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1)),"
+	" start_time INTEGER NOT NULL DEFAULT 0,"
+	" restart_count INTEGER NOT NULL DEFAULT 0,"
+	" exit_time INTEGER NOT NULL DEFAULT 0,"
+	" exit_code INTEGER NOT NULL DEFAULT 0,"
+	" exit_signal INTEGER NOT NULL DEFAULT 0,"
+	" exit_reason INTEGER NOT NULL DEFAULT 0,"
+	" message TEXT"
+	") STRICT;"
+	"CREATE INDEX indexers_parent ON indexers (parent);"
+	"CREATE TABLE labels ("
+	" indexer INTEGER NOT NULL REFERENCES indexers (key) ON DELETE CASCADE,"
+	" name TEXT NOT NULL,"
+	" value TEXT NOT NULL,"
+	" PRIMARY KEY (indexer, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE environment ("
+	" indexer INTEGER NOT NULL REFERENCES indexers (key) ON DELETE CASCADE,"
+	" name TEXT NOT NULL,"
+	" value TEXT NOT NULL,"
+	" PRIMARY KEY (indexer, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE args ("
+	" indexer INTEGER NOT NULL REFERENCES indexers (key) ON DELETE CASCADE,"
+	" position INTEGER NOT NULL,"
+	" value TEXT NOT NULL,"
+	" PRIMARY KEY (indexer, position)"
+	") STRICT, WITHOUT ROWID;"
+	"PRAGMA application_id = 0x69647864;"
+	"PRAGMA user_version = 1;";
+
+static const char *const migrations[] = { migration_1 };
+
+#define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
+
+static int foreign(struct db *db)
+{
+	log_error("registry %s: the file is another program's database; it is left untouched, "
+		  "give indexerd another path",
+		  db_path(db));
+	return -EUCLEAN;
+}
+
+int schema_check(struct db *db)
+{
+	int64_t application, version, tables;
+	int r;
+
+	r = db_run_int64(db, "PRAGMA application_id", &application);
+	if (r < 0)
+		return r;
+	r = db_run_int64(db, "PRAGMA user_version", &version);
+	if (r < 0)
+		return r;
+	if (application == 0) {
+		r = db_run_int64(db, "SELECT count(*) FROM sqlite_schema", &tables);
+		if (r < 0)
+			return r;
+		return tables == 0 && version == 0 ? 0 : foreign(db);
+	}
+	if (application != APPLICATION_ID || version < 1)
+		return foreign(db);
+	if (version > SCHEMA_VERSION) {
+		log_error("registry %s: its schema is version %" PRId64 ", this indexerd knows up "
+			  "to %" PRId64 "; it is left untouched, install the newer indexerd again",
+			  db_path(db), version, SCHEMA_VERSION);
+		return -EUCLEAN;
+	}
+	return 0;
+}
+
+static int migrate_one(struct db *db, const char *sql)
+{
+	_cleanup_transaction_ struct db *transaction = NULL;
+	int r;
+
+	r = db_begin(db, &transaction);
+	if (r < 0)
+		return r;
+	r = db_run(db, sql);
+	if (r < 0)
+		return r;
+	return db_commit(&transaction);
+}
+
+int schema_migrate(struct db *db)
+{
+	int64_t version, now;
+	int r;
+
+	r = db_run_int64(db, "PRAGMA user_version", &version);
+	if (r < 0)
+		return r;
+	for (; version < SCHEMA_VERSION; version++) {
+		r = migrate_one(db, migrations[version]);
+		if (r < 0)
+			return r;
+		r = db_run_int64(db, "PRAGMA user_version", &now);
+		if (r < 0)
+			return r;
+		assert(now == version + 1);
+	}
+	return 0;
+}

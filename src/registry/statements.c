@@ -1,0 +1,59 @@
+/*
+ * The SQL of the registry's daily work. The order of columns and parameters is that of the tables
+ * in rows.c and of the calls in registry.c.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "registry/statements.h"
+
+const char *const statement_sql[STATEMENTS] = {
+	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
+	[STATEMENT_COUNT] = "SELECT count(*) FROM indexers",
+	[STATEMENT_FIND] = "SELECT key, tombstone FROM indexers WHERE id = ?1",
+	[STATEMENT_INSERT] =
+		"INSERT INTO indexers (parent, uid, id, project_source, project_dir, script,"
+		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
+		" update_time, generation)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, name, value) VALUES (?1, ?2, ?3)",
+	[STATEMENT_INSERT_ENVIRONMENT] =
+		"INSERT INTO environment (indexer, name, value) VALUES (?1, ?2, ?3)",
+	[STATEMENT_INSERT_ARG] = "INSERT INTO args (indexer, position, value) VALUES (?1, ?2, ?3)",
+	/* The order is asked for outside: SQLite drops an ORDER BY inside of a recursion that is
+	   joined. */
+	[STATEMENT_LOAD] =
+		"WITH RECURSIVE tree (key, id, depth, parent_id) AS ("
+		" SELECT key, id, 0, NULL FROM indexers WHERE parent IS NULL"
+		" UNION ALL"
+		" SELECT child.key, child.id, tree.depth + 1, tree.id"
+		" FROM tree CROSS JOIN indexers AS child ON child.parent = tree.key)"
+		" SELECT tree.key, tree.parent_id,"
+		" uid, tree.id, project_source, project_dir, script, runtime, preset,"
+		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
+		" generation,"
+		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
+		" exit_time, exit_code, exit_signal, exit_reason, message"
+		" FROM tree CROSS JOIN indexers ON indexers.key = tree.key"
+		" ORDER BY tree.depth, tree.id",
+	[STATEMENT_LOAD_LABELS] = "SELECT name, value FROM labels WHERE indexer = ?1 ORDER BY name",
+	[STATEMENT_LOAD_ENVIRONMENT] =
+		"SELECT name, value FROM environment WHERE indexer = ?1 ORDER BY name",
+	[STATEMENT_LOAD_ARGS] = "SELECT value FROM args WHERE indexer = ?1 ORDER BY position",
+	[STATEMENT_TOMBSTONE] = "WITH RECURSIVE subtree (key) AS ("
+				" SELECT ?1"
+				" UNION"
+				" SELECT indexers.key FROM subtree CROSS JOIN indexers"
+				" ON indexers.parent = subtree.key)"
+				" UPDATE indexers SET tombstone = 1"
+				" WHERE tombstone = 0 AND key IN (SELECT key FROM subtree)",
+	[STATEMENT_REMOVE] = "DELETE FROM indexers WHERE uid = ?1 AND tombstone = 1 AND NOT EXISTS"
+			     " (SELECT 1 FROM indexers AS child WHERE child.parent = indexers.key)",
+	[STATEMENT_EXISTS] = "SELECT 1 FROM indexers WHERE uid = ?1",
+	[STATEMENT_RECORD_START] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
+				   " start_time = ?4, stopped = 0 WHERE uid = ?1",
+	[STATEMENT_RECORD_END] =
+		"UPDATE indexers SET exit_time = ?2, exit_code = ?3, exit_signal = ?4,"
+		" exit_reason = ?5, restart_count = ?6, stopped = ?7, message = ?8 WHERE uid = ?1",
+};

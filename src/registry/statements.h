@@ -1,0 +1,31 @@
+/*
+ * Every statement of the registry's daily work, by name. They are prepared once and kept; values
+ * reach them as parameters only.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+enum statement {
+	STATEMENT_BEGIN,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_COUNT,
+	STATEMENT_FIND,
+	STATEMENT_INSERT,
+	STATEMENT_INSERT_LABEL,
+	STATEMENT_INSERT_ENVIRONMENT,
+	STATEMENT_INSERT_ARG,
+	STATEMENT_LOAD,
+	STATEMENT_LOAD_LABELS,
+	STATEMENT_LOAD_ENVIRONMENT,
+	STATEMENT_LOAD_ARGS,
+	STATEMENT_TOMBSTONE,
+	STATEMENT_REMOVE,
+	STATEMENT_EXISTS,
+	STATEMENT_RECORD_START,
+	STATEMENT_RECORD_END,
+	STATEMENTS,
+};
+
+extern const char *const statement_sql[STATEMENTS];

@@ -1,0 +1,216 @@
+/*
+ * Counting of connections; see connections.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "common/util.h"
+#include "rpc/connections.h"
+
+#define BUCKETS		256
+#define LOOK_AGAIN_USEC (50 * USEC_PER_MSEC)
+
+/* The connections of one user on one face. */
+struct user {
+	SLIST_ENTRY(user) link;
+	uid_t uid;
+	int face;
+	unsigned n;
+};
+
+struct connection {
+	LIST_ENTRY(connection) link;
+	struct connections *all;
+	struct user *user;
+	sd_event_source *hangup;
+	int watched; /* our duplicate */
+	int theirs;  /* the number of gRPC's own; not ours, only looked at */
+	ino_t inode;
+};
+
+struct connections {
+	sd_event *event;
+	sd_event_source *look_again; /* runs while `closing` has any */
+	unsigned n, max;
+	LIST_HEAD(, connection) open, closing;
+	SLIST_HEAD(, user) users[BUCKETS];
+};
+
+static unsigned bucket(uid_t uid, int face)
+{
+	return (uid * 2 + (unsigned)face) % BUCKETS;
+}
+
+static int find_user(struct connections *all, uid_t uid, int face, struct user **ret)
+{
+	unsigned b = bucket(uid, face);
+	struct user *user;
+
+	SLIST_FOREACH(user, &all->users[b], link)
+	if (user->uid == uid && user->face == face)
+		break;
+	if (!user) {
+		user = calloc(1, sizeof(*user));
+		if (!user)
+			return -ENOMEM;
+		user->uid = uid;
+		user->face = face;
+		SLIST_INSERT_HEAD(&all->users[b], user, link);
+	}
+	*ret = user;
+	return 0;
+}
+
+static void leave_user(struct connections *all, struct user *user)
+{
+	if (user->n > 0)
+		return;
+	SLIST_REMOVE(&all->users[bucket(user->uid, user->face)], user, user, link);
+	free(user);
+}
+
+struct connection *connection_release(struct connection *connection)
+{
+	if (!connection)
+		return NULL;
+	LIST_REMOVE(connection, link);
+	sd_event_source_disable_unref(connection->hangup);
+	if (connection->watched >= 0)
+		close(connection->watched);
+	connection->all->n--;
+	connection->user->n--;
+	leave_user(connection->all, connection->user);
+	free(connection);
+	return NULL;
+}
+
+static bool is_still_theirs(const struct connection *connection)
+{
+	struct stat st;
+
+	/* A number that was used again for another socket has another inode. */
+	return fstat(connection->theirs, &st) == 0 && st.st_ino == connection->inode &&
+	       S_ISSOCK(st.st_mode);
+}
+
+static int look_again_later(struct connections *all)
+{
+	int r = sd_event_source_set_time_relative(all->look_again, LOOK_AGAIN_USEC);
+
+	return r < 0 ? r : sd_event_source_set_enabled(all->look_again, SD_EVENT_ONESHOT);
+}
+
+static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct connections *all = userdata;
+	struct connection *connection, *next;
+
+	(void)source, (void)usec;
+	for (connection = LIST_FIRST(&all->closing); connection; connection = next) {
+		next = LIST_NEXT(connection, link);
+		if (!is_still_theirs(connection))
+			connection_release(connection);
+	}
+	return LIST_EMPTY(&all->closing) ? 0 : look_again_later(all);
+}
+
+static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct connection *connection = userdata;
+	struct connections *all = connection->all;
+
+	(void)source, (void)fd, (void)revents;
+	if (!is_still_theirs(connection)) {
+		connection_release(connection);
+		return 0;
+	}
+	connection->hangup = sd_event_source_disable_unref(connection->hangup);
+	LIST_REMOVE(connection, link);
+	LIST_INSERT_HEAD(&all->closing, connection, link);
+	return look_again_later(all);
+}
+
+DEFINE_CLEANUP(struct connections, connections_free);
+
+int connections_new(sd_event *event, unsigned total, struct connections **ret)
+{
+	_cleanup_(connections_freep) struct connections *all = calloc(1, sizeof(*all));
+	int r;
+
+	if (!all)
+		return -ENOMEM;
+	all->event = sd_event_ref(event);
+	all->max = total;
+	r = sd_event_add_time_relative(event, &all->look_again, CLOCK_MONOTONIC, 0, 0,
+				       on_look_again, all);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(all->look_again, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	*ret = TAKE(all);
+	return 0;
+}
+
+struct connections *connections_free(struct connections *all)
+{
+	if (!all)
+		return NULL;
+	while (!LIST_EMPTY(&all->open))
+		connection_release(LIST_FIRST(&all->open));
+	while (!LIST_EMPTY(&all->closing))
+		connection_release(LIST_FIRST(&all->closing));
+	sd_event_source_disable_unref(all->look_again);
+	sd_event_unref(all->event);
+	free(all);
+	return NULL;
+}
+
+int connections_admit(struct connections *all, uid_t uid, int face, unsigned per_user,
+		      struct connection **ret)
+{
+	struct connection *connection;
+	struct user *user;
+
+	if (all->n >= all->max)
+		return -EMFILE;
+	if (find_user(all, uid, face, &user) < 0)
+		return -ENOMEM;
+	if (user->n >= per_user)
+		return -EUSERS;
+	connection = calloc(1, sizeof(*connection));
+	if (!connection) {
+		leave_user(all, user);
+		return -ENOMEM;
+	}
+	connection->all = all;
+	connection->user = user;
+	connection->watched = connection->theirs = -1;
+	all->n++;
+	user->n++;
+	LIST_INSERT_HEAD(&all->open, connection, link);
+	*ret = connection;
+	return 0;
+}
+
+int connection_watch(struct connection *connection, int fd)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	connection->watched = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (connection->watched < 0)
+		return -errno;
+	connection->theirs = fd;
+	connection->inode = st.st_ino;
+	r = sd_event_add_io(connection->all->event, &connection->hangup, connection->watched, 0,
+			    on_hangup, connection);
+	return r < 0 ? r : 0;
+}

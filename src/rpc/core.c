@@ -1,0 +1,59 @@
+/*
+ * The shared part of the rpc layer; see core.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "manager/manager.h"
+#include "rpc/core.h"
+
+const struct rpc_limits rpc_limits_default = {
+	.connections = 10000,
+	.connections_per_user = 1024,
+	.connections_per_indexer = 64,
+	.identifying = 256,
+	.calls = 4096,
+	.calls_per_indexer = 256,
+	.streams = 4096,
+	.streams_per_indexer = 128,
+	.stream_bytes = 64 << 20,
+	.connection_idle_usec = 300 * USEC_PER_SEC,
+	.request_usec = 30 * USEC_PER_SEC,
+};
+
+int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
+{
+	struct rpc_core *core = calloc(1, sizeof(*core));
+
+	if (!core)
+		return -ENOMEM;
+	core->refs = 1;
+	core->manager = config->manager;
+	core->snapshots = manager_snapshots(config->manager);
+	core->journal = config->journal;
+	core->limits = config->limits ? *config->limits : rpc_limits_default;
+	pthread_mutex_init(&core->waiting_lock, NULL);
+	pthread_mutex_init(&core->streams_lock, NULL);
+	TAILQ_INIT(&core->waiting);
+	TAILQ_INIT(&core->open_streams);
+	*ret = core;
+	return 0;
+}
+
+struct rpc_core *rpc_core_ref(struct rpc_core *core)
+{
+	atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
+	return core;
+}
+
+struct rpc_core *rpc_core_unref(struct rpc_core *core)
+{
+	if (!core || atomic_fetch_sub(&core->refs, 1) > 1)
+		return NULL;
+	pthread_mutex_destroy(&core->waiting_lock);
+	pthread_mutex_destroy(&core->streams_lock);
+	free(core);
+	return NULL;
+}

@@ -1,0 +1,281 @@
+/*
+ * Faces; see face.h. A number of calls is requested at any time, and each is requested again as
+ * soon as it was filled, before anything is done for the call that came: gRPC's own queue of calls
+ * that nobody has requested yet has no limit, so it must stay empty.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <grpc/grpc_posix.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "common/util.h"
+#include "rpc/call.h"
+#include "rpc/face.h"
+
+#define SLOTS_CLIENTS 64
+#define SLOTS_INDEXER 4
+
+#define MESSAGE_SIZE_MAX     (256 * 1024)
+#define METADATA_SIZE_MAX    (16 * 1024)
+#define STREAMS_PER_CONN_MAX 1024
+#define KEEPALIVE_TIME_MS    (5 * 60 * 1000) /* a stopped peer is found, an idle daemon not woken */
+#define KEEPALIVE_TIMEOUT_MS (60 * 1000)
+#define PING_INTERVAL_MS     (10 * 1000) /* what a client may do without being sent away */
+#define PING_STRIKES_MAX     3
+/*
+ * gRPC takes in a message whole before it finds it too large. What all connections of a face may
+ * hold is limited, therefore; beyond it gRPC cancels streams, of this face only.
+ */
+#define QUOTA_CLIENTS (256 << 20)
+#define QUOTA_INDEXER (16 << 20)
+
+#define IDENTITY_ONLY 1 /* the bit of "no compression" */
+
+/* One requested call. */
+struct slot {
+	struct tag tag;
+	struct face *face; /* held open while a call is requested */
+	grpc_call *call;
+	grpc_call_details details;
+	grpc_metadata_array metadata;
+};
+
+struct face {
+	atomic_uint refs;
+	struct rpc_core *core;
+	struct caller caller;
+	grpc_server *server;
+	atomic_uint calls, streams; /* counted against the limits */
+	atomic_uint open; /* what gRPC has of us: slots, calls, and one until it is stopped */
+	atomic_bool is_stopped;
+	struct tag stopped_tag;
+	struct loop_item stopped_item;
+	face_stopped *stopped;
+	void *userdata;
+	size_t n_slots;
+	struct slot slots[];
+};
+
+/* The cures for what libgrpc leaves open by default; each has a test of its own. */
+static grpc_server *make_server(const struct rpc_core *core, size_t quota_bytes)
+{
+	int idle_ms =
+		(int)MIN(core->limits.connection_idle_usec / USEC_PER_MSEC, (uint64_t)INT_MAX);
+	const struct {
+		const char *key;
+		int value;
+	} rows[] = {
+		{ GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, IDENTITY_ONLY },
+		{ GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MESSAGE_SIZE_MAX },
+		{ GRPC_ARG_MAX_METADATA_SIZE, METADATA_SIZE_MAX },
+		{ GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_PER_CONN_MAX },
+		{ GRPC_ARG_MAX_CONNECTION_IDLE_MS, idle_ms },
+		{ GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS },
+		{ GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS },
+		{ GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1 },
+		{ GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, PING_INTERVAL_MS },
+		{ GRPC_ARG_HTTP2_MAX_PING_STRIKES, PING_STRIKES_MAX },
+		{ GRPC_ARG_HTTP2_BDP_PROBE, 0 },
+		{ GRPC_ARG_ALLOW_REUSEPORT, 0 },
+		{ GRPC_ARG_ENABLE_CHANNELZ, 0 },
+	};
+	grpc_resource_quota *quota = grpc_resource_quota_create(NULL);
+	grpc_arg args[ELEMENTSOF(rows) + 1];
+	const grpc_channel_args channel_args = { ELEMENTSOF(args), args };
+	grpc_server *server;
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+		args[i] = (grpc_arg){ .type = GRPC_ARG_INTEGER,
+				      .key = (char *)rows[i].key,
+				      .value.integer = rows[i].value };
+	grpc_resource_quota_resize(quota, quota_bytes);
+	args[ELEMENTSOF(rows)] = (grpc_arg){
+		.type = GRPC_ARG_POINTER,
+		.key = (char *)GRPC_ARG_RESOURCE_QUOTA,
+		.value.pointer = { quota, grpc_resource_quota_arg_vtable() },
+	};
+	server = grpc_server_create(&channel_args, NULL);
+	grpc_resource_quota_unref(quota);
+	return server;
+}
+
+static void request(struct slot *slot)
+{
+	grpc_completion_queue *cq = queue_get(slot->face->core->queue);
+
+	slot->call = NULL;
+	grpc_call_details_init(&slot->details);
+	grpc_metadata_array_init(&slot->metadata);
+	queue_hand_over(&slot->tag);
+	/* A server that is stopping answers through the tag like any other. */
+	if (grpc_server_request_call(slot->face->server, &slot->call, &slot->details,
+				     &slot->metadata, cq, cq, &slot->tag) != GRPC_CALL_OK)
+		face_close(slot->face);
+}
+
+static void on_requested(struct tag *tag, bool success)
+{
+	struct slot *slot = (struct slot *)(void *)tag;
+	struct slot filled = *slot;
+
+	if (success) {
+		face_open(filled.face); /* the call's own; the slot may be filled again at once */
+		request(slot);
+		call_start(filled.face, filled.call, filled.details.method);
+	}
+	grpc_call_details_destroy(&filled.details);
+	grpc_metadata_array_destroy(&filled.metadata);
+	if (!success)
+		face_close(filled.face);
+}
+
+void face_open(struct face *face)
+{
+	atomic_fetch_add(&face->open, 1);
+	face_ref(face);
+}
+
+void face_close(struct face *face)
+{
+	if (atomic_fetch_sub(&face->open, 1) == 1) {
+		atomic_store(&face->is_stopped, true);
+		loop_queue_post(face->core->loop, &face->stopped_item);
+	}
+	face_unref(face);
+}
+
+/* On the main loop's thread. */
+static void report_stopped(struct loop_item *item)
+{
+	struct face *face =
+		(struct face *)(void *)((char *)item - offsetof(struct face, stopped_item));
+
+	face->stopped(face, face->userdata);
+}
+
+/* On a thread of the queue. */
+static void on_stopped(struct tag *tag, bool success)
+{
+	struct face *face =
+		(struct face *)(void *)((char *)tag - offsetof(struct face, stopped_tag));
+
+	(void)success;
+	face_close(face);
+}
+
+int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
+	     void *userdata, struct face **ret)
+{
+	bool is_indexer = caller_is_indexer(caller);
+	size_t n_slots = is_indexer ? SLOTS_INDEXER : SLOTS_CLIENTS;
+	struct face *face = calloc(1, sizeof(*face) + n_slots * sizeof(struct slot));
+
+	if (!face)
+		return -ENOMEM;
+	face->refs = 1;
+	face->core = rpc_core_ref(core);
+	face->caller = *caller;
+	face->stopped_tag.run = on_stopped;
+	face->stopped_item.run = report_stopped;
+	face->stopped = stopped;
+	face->userdata = userdata;
+	face->n_slots = n_slots;
+	face->server = make_server(core, is_indexer ? QUOTA_INDEXER : QUOTA_CLIENTS);
+	grpc_server_register_completion_queue(face->server, queue_get(core->queue), NULL);
+	grpc_server_start(face->server);
+	face_open(face);
+	for (size_t i = 0; i < n_slots; i++) {
+		face->slots[i].tag.run = on_requested;
+		face->slots[i].face = face;
+		face_open(face);
+		request(&face->slots[i]);
+	}
+	*ret = face;
+	return 0;
+}
+
+struct face *face_ref(struct face *face)
+{
+	atomic_fetch_add_explicit(&face->refs, 1, memory_order_relaxed);
+	return face;
+}
+
+struct face *face_unref(struct face *face)
+{
+	if (!face || atomic_fetch_sub(&face->refs, 1) > 1)
+		return NULL;
+	assert(!face->server);
+	rpc_core_unref(face->core);
+	free(face);
+	return NULL;
+}
+
+const struct caller *face_caller(const struct face *face)
+{
+	return &face->caller;
+}
+
+struct rpc_core *face_core(const struct face *face)
+{
+	return face->core;
+}
+
+void face_add_connection(struct face *face, int fd, grpc_server_credentials *insecure)
+{
+	grpc_server_add_channel_from_fd(face->server, fd, insecure);
+}
+
+void face_stop(struct face *face)
+{
+	queue_hand_over(&face->stopped_tag);
+	grpc_server_shutdown_and_notify(face->server, queue_get(face->core->queue),
+					&face->stopped_tag);
+}
+
+void face_cancel(struct face *face)
+{
+	grpc_server_cancel_all_calls(face->server);
+}
+
+bool face_is_stopped(const struct face *face)
+{
+	return atomic_load(&face->is_stopped);
+}
+
+void face_destroy_server(struct face *face)
+{
+	assert(face_is_stopped(face));
+	grpc_server_destroy(TAKE(face->server));
+}
+
+/* Adds one to a counter unless it has reached its limit; 0 is no limit. */
+static bool count(atomic_uint *counter, unsigned limit)
+{
+	if (atomic_fetch_add(counter, 1) < limit || limit == 0)
+		return true;
+	atomic_fetch_sub(counter, 1);
+	return false;
+}
+
+bool face_enter(struct face *face, bool is_stream)
+{
+	const struct rpc_limits *limits = &face->core->limits;
+	unsigned total = is_stream ? limits->streams : limits->calls;
+	unsigned own = is_stream ? limits->streams_per_indexer : limits->calls_per_indexer;
+
+	if (!count(is_stream ? &face->streams : &face->calls,
+		   caller_is_indexer(&face->caller) ? own : 0))
+		return false;
+	if (count(is_stream ? &face->core->streams : &face->core->calls, total))
+		return true;
+	atomic_fetch_sub(is_stream ? &face->streams : &face->calls, 1);
+	return false;
+}
+
+void face_leave(struct face *face, bool is_stream)
+{
+	atomic_fetch_sub(is_stream ? &face->streams : &face->calls, 1);
+	atomic_fetch_sub(is_stream ? &face->core->streams : &face->core->calls, 1);
+}

@@ -1,0 +1,64 @@
+/*
+ * A face: one grpc_server object, which is one identity.
+ *
+ * A channel made from a descriptor carries no identity into its calls, but the server object that
+ * it was added to does: so all clients share one, and each indexer has its own, made at its first
+ * connection. All are on the same completion queue.
+ *
+ * Counted atomically; a face lives until its last call is gone. The functions that take or give
+ * connections and stop it are for the main loop's thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <grpc/grpc.h>
+#include <stdbool.h>
+
+#include "model/caller.h"
+#include "rpc/core.h"
+
+struct face;
+
+/* Called on the main loop's thread when gRPC has nothing left of a stopped face: no connection, no
+ * call. */
+typedef void face_stopped(struct face *face, void *userdata);
+
+/* Makes a face for a caller; all zero is the clients'. Ready to take connections. 0 or -ENOMEM. */
+int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
+	     void *userdata, struct face **ret);
+struct face *face_ref(struct face *face);
+struct face *face_unref(struct face *face);
+
+const struct caller *face_caller(const struct face *face);
+struct rpc_core *face_core(const struct face *face);
+
+/* Hands a connected socket to gRPC, which owns it from now on. */
+void face_add_connection(struct face *face, int fd, grpc_server_credentials *insecure);
+
+/* Takes no more calls; face_stopped comes when those in flight are over. */
+void face_stop(struct face *face);
+
+/* Cancels the calls in flight. */
+void face_cancel(struct face *face);
+
+/* Whether face_stopped has come, or is on its way. */
+bool face_is_stopped(const struct face *face);
+
+/* Destroys the grpc_server object of a stopped face; calls that are still referenced do not need
+ * it. */
+void face_destroy_server(struct face *face);
+
+/*
+ * Holds the face open, and referenced, for something that gRPC has of it; when the last one closes,
+ * the face is stopped. Any thread.
+ */
+void face_open(struct face *face);
+void face_close(struct face *face);
+
+/*
+ * Counts a call, or a stream, against the limits of the face and of all faces. Returns false, and
+ * counts nothing, where it would be one too many.
+ */
+bool face_enter(struct face *face, bool is_stream);
+void face_leave(struct face *face, bool is_stream);

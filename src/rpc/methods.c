@@ -1,0 +1,57 @@
+/*
+ * The table of all rpcs; see methods.h. A row without a function is an rpc that this version does
+ * not serve: it is answered UNIMPLEMENTED, by name.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "common/util.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
+#include "indexerd/v1/indexer_runner.pb-c.h"
+#include "rpc/methods.h"
+
+#define RUNNER(name) "/indexerd.v1.IndexerRunner/" name
+#define HEALTH(name) "/grpc.health.v1.Health/" name
+
+/* Both versions of reflection have the same bytes on the wire. */
+#define REFLECTION(version)                                                                        \
+	{                                                                                          \
+		"/grpc.reflection." version ".ServerReflection/ServerReflectionInfo",              \
+			&grpc__reflection__v1__server_reflection_request__descriptor,              \
+			method_reflect, method_reflect_end, true                                   \
+	}
+
+static const struct method methods[] = {
+	{ RUNNER("GetIndexer"), &indexerd__v1__get_indexer_request__descriptor, method_get_indexer,
+	  NULL, false },
+	{ RUNNER("ListIndexers"), &indexerd__v1__list_indexers_request__descriptor,
+	  method_list_indexers, NULL, false },
+	{ RUNNER("CreateIndexer"), &indexerd__v1__create_indexer_request__descriptor,
+	  method_create_indexer, NULL, false },
+	{ RUNNER("DeleteIndexer"), &indexerd__v1__delete_indexer_request__descriptor,
+	  method_delete_indexer, NULL, false },
+	{ RUNNER("StreamLogs"), &indexerd__v1__stream_logs_request__descriptor, method_stream_logs,
+	  NULL, true },
+	{ HEALTH("Check"), &grpc__health__v1__health_check_request__descriptor, method_health_check,
+	  NULL, false },
+	{ HEALTH("Watch"), &grpc__health__v1__health_check_request__descriptor, method_health_watch,
+	  NULL, true },
+	REFLECTION("v1"),
+	REFLECTION("v1alpha"),
+	{ RUNNER("UpdateIndexer"), &indexerd__v1__update_indexer_request__descriptor },
+	{ RUNNER("StartIndexer"), &indexerd__v1__start_indexer_request__descriptor },
+	{ RUNNER("StopIndexer"), &indexerd__v1__stop_indexer_request__descriptor },
+	{ RUNNER("RestartIndexer"), &indexerd__v1__restart_indexer_request__descriptor },
+	{ RUNNER("WatchIndexers"), &indexerd__v1__watch_indexers_request__descriptor, NULL, NULL,
+	  true },
+};
+
+const struct method *method_find(const char *path, size_t n)
+{
+	for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+		if (strlen(methods[i].path) == n && memcmp(methods[i].path, path, n) == 0)
+			return &methods[i];
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * The table of all rpcs. One file for each method; its function is declared here and nowhere else.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "rpc/call.h"
+
+/* The method of a path of n bytes, which need not be terminated; NULL for an unknown one. */
+const struct method *method_find(const char *path, size_t n);
+
+method_run method_create_indexer;
+method_run method_get_indexer;
+method_run method_list_indexers;
+method_run method_delete_indexer;
+method_run method_stream_logs;
+method_run method_health_check;
+method_run method_health_watch;
+method_run method_reflect;
+void method_reflect_end(struct call *call);

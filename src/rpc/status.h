@@ -1,0 +1,30 @@
+/*
+ * Refusals as gRPC carries them: a status code, a message, and `grpc-status-details-bin` with the
+ * details of AIP-193.
+ *
+ * Pure; any thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <grpc/slice.h>
+
+#include "model/refusal.h"
+
+#define ERROR_DOMAIN	   "indexerd"
+#define STATUS_DETAILS_KEY "grpc-status-details-bin"
+
+/*
+ * Packs a google.rpc.Status: ErrorInfo always; BadRequest, ResourceInfo, QuotaFailure and RetryInfo
+ * where the refusal calls for them. Clients on gRPC core lose an error whose message and details
+ * pass 6 KB together as they stand on the wire, so long texts are cut. The caller owns *ret. 0 or
+ * -ENOMEM.
+ */
+int status_details(const struct refusal *refusal, grpc_slice *ret);
+
+/*
+ * Turns a negative errno into the refusal that a client is told: RESOURCE_EXHAUSTED for -ENOMEM,
+ * INTERNAL otherwise. Logs it. Returns REFUSED or -ENOMEM.
+ */
+int status_from_errno(int error, const char *method, struct refusal *refusal);

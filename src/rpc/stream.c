@@ -1,0 +1,321 @@
+/*
+ * Streams; see stream.h.
+ *
+ * A message that has another one behind it in our own queue goes out with gRPC's buffer hint, so
+ * that many share one write; the last never does, because gRPC would keep it. Nor does anything go
+ * out before the initial metadata has: together with the hint that would never complete.
+ *
+ * Locks are taken in the order list, stream, call.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/util.h"
+#include "rpc/stream.h"
+
+#define QUEUE_BYTES_MAX	   (256 * 1024)
+#define QUEUE_MESSAGES_MAX 4096
+#define FLUSH_MESSAGES	   64 /* as many go out together where the producer has not flushed */
+#define RING_MIN	   16
+#define RING_KEPT	   64 /* an empty queue keeps no more than this */
+#define MESSAGE_OVERHEAD   64 /* what a message costs besides its bytes */
+
+struct stream {
+	atomic_uint refs;
+	struct call *call;
+	const struct stream_handler *handler;
+	void *userdata;
+	struct tag sent;
+	TAILQ_ENTRY(stream) link; /* guarded by the list's lock */
+
+	pthread_mutex_t lock; /* guards the rest */
+	grpc_slice *ring;     /* capacity is a power of two */
+	size_t capacity, head, n, bytes;
+	size_t burst;	 /* how many more go out without waiting for company */
+	bool unflushed;	 /* the producer is in the middle of something */
+	bool sending;	 /* a batch is in flight */
+	bool wants_room; /* has_room() was false */
+	bool ended, closed;
+	struct refusal *end; /* NULL: OK */
+	struct refusal end_words;
+};
+
+struct stream *rpc_stream_ref(struct stream *stream)
+{
+	atomic_fetch_add_explicit(&stream->refs, 1, memory_order_relaxed);
+	return stream;
+}
+
+struct stream *rpc_stream_unref(struct stream *stream)
+{
+	if (!stream || atomic_fetch_sub(&stream->refs, 1) > 1)
+		return NULL;
+	assert(stream->n == 0);
+	stream->handler->free(stream->userdata);
+	refusal_clear(&stream->end_words);
+	pthread_mutex_destroy(&stream->lock);
+	call_unref(stream->call);
+	free(stream->ring);
+	free(stream);
+	return NULL;
+}
+
+struct call *rpc_stream_call(const struct stream *stream)
+{
+	return stream->call;
+}
+
+void *rpc_stream_userdata(const struct stream *stream)
+{
+	return stream->userdata;
+}
+
+static void count_bytes(struct stream *stream, const grpc_slice *message, bool add)
+{
+	size_t size = GRPC_SLICE_LENGTH(*message) + MESSAGE_OVERHEAD;
+	atomic_size_t *total = &call_core(stream->call)->queued;
+
+	if (add) {
+		stream->bytes += size;
+		atomic_fetch_add_explicit(total, size, memory_order_relaxed);
+	} else {
+		stream->bytes -= size;
+		atomic_fetch_sub_explicit(total, size, memory_order_relaxed);
+	}
+}
+
+static int grow_locked(struct stream *stream)
+{
+	size_t capacity = stream->capacity ? 2 * stream->capacity : RING_MIN;
+	grpc_slice *ring = malloc(capacity * sizeof(*ring));
+
+	if (!ring)
+		return -ENOMEM;
+	for (size_t i = 0; i < stream->n; i++)
+		ring[i] = stream->ring[(stream->head + i) & (stream->capacity - 1)];
+	free(stream->ring);
+	stream->ring = ring;
+	stream->capacity = capacity;
+	stream->head = 0;
+	return 0;
+}
+
+static grpc_slice pop_locked(struct stream *stream)
+{
+	grpc_slice message = stream->ring[stream->head];
+
+	stream->head = (stream->head + 1) & (stream->capacity - 1);
+	stream->n--;
+	count_bytes(stream, &message, false);
+	if (stream->n == 0 && stream->capacity > RING_KEPT) {
+		free(TAKE(stream->ring));
+		stream->capacity = stream->head = 0;
+	}
+	return message;
+}
+
+/*
+ * Whether the next message may go out. While the producer is at it, messages wait for one another:
+ * one by one they would cost a system call and two changes of thread each.
+ */
+static bool may_send_locked(struct stream *stream)
+{
+	if (stream->burst == 0 && (stream->n >= FLUSH_MESSAGES || !stream->unflushed ||
+				   stream->wants_room || stream->ended))
+		stream->burst = stream->n;
+	return stream->burst > 0;
+}
+
+/* Sends the next message, or the status when there is none left. Nothing is in flight. */
+static void advance_locked(struct stream *stream)
+{
+	if (stream->closed)
+		return;
+	if (stream->n > 0 && may_send_locked(stream)) {
+		grpc_slice message = pop_locked(stream);
+
+		stream->burst--;
+		rpc_stream_ref(stream); /* for the batch */
+		stream->sending = call_send(stream->call, message, stream->n > 0, &stream->sent);
+		if (!stream->sending) /* not the last: our caller has one */
+			rpc_stream_unref(stream);
+	} else if (stream->n == 0 && stream->ended) {
+		call_finish(stream->call, stream->end);
+	}
+}
+
+/* The queue is half empty and somebody waits for that. */
+static bool take_room_locked(struct stream *stream)
+{
+	bool room = stream->wants_room && stream->bytes <= QUEUE_BYTES_MAX / 2 &&
+		    stream->n <= QUEUE_MESSAGES_MAX / 2;
+
+	if (room)
+		stream->wants_room = false;
+	return room;
+}
+
+static void on_sent(struct tag *tag, bool success)
+{
+	struct stream *stream =
+		(struct stream *)(void *)((char *)tag - offsetof(struct stream, sent));
+	struct call *call = stream->call;
+	bool room;
+
+	(void)success; /* where it failed, the call's close is on its way */
+	pthread_mutex_lock(&stream->lock);
+	stream->sending = false;
+	advance_locked(stream);
+	room = take_room_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+	if (room && stream->handler->room)
+		stream->handler->room(stream->userdata);
+	rpc_stream_unref(stream);
+	call_batch_done(call); /* the batch has kept the call until here */
+}
+
+static void on_closed(struct call *call, void *userdata)
+{
+	struct stream *stream = userdata;
+	struct rpc_core *core = call_core(call);
+
+	pthread_mutex_lock(&core->streams_lock);
+	TAILQ_REMOVE(&core->open_streams, stream, link);
+	pthread_mutex_unlock(&core->streams_lock);
+
+	pthread_mutex_lock(&stream->lock);
+	stream->closed = true;
+	while (stream->n > 0)
+		grpc_slice_unref(pop_locked(stream));
+	pthread_mutex_unlock(&stream->lock);
+	if (stream->handler->closed)
+		stream->handler->closed(stream->userdata);
+	rpc_stream_unref(stream);
+}
+
+int rpc_stream_open(struct call *call, const struct stream_handler *handler, void *userdata,
+		    struct stream **ret)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+	struct rpc_core *core = call_core(call);
+
+	if (!stream)
+		return -ENOMEM;
+	stream->refs = 3; /* the caller's, the call's until it is closed, the first batch's */
+	stream->call = call_ref(call);
+	stream->handler = handler;
+	stream->userdata = userdata;
+	stream->sent.run = on_sent;
+	stream->sending = true; /* the initial metadata */
+	pthread_mutex_init(&stream->lock, NULL);
+	pthread_mutex_lock(&core->streams_lock);
+	TAILQ_INSERT_TAIL(&core->open_streams, stream, link);
+	pthread_mutex_unlock(&core->streams_lock);
+	*ret = stream;
+	if (!call_open(call, on_closed, &stream->sent, stream)) {
+		on_closed(call, stream);
+		rpc_stream_unref(stream);
+	}
+	return 0;
+}
+
+bool rpc_stream_has_room(struct stream *stream)
+{
+	struct rpc_core *core = call_core(stream->call);
+	size_t total = atomic_load_explicit(&core->queued, memory_order_relaxed);
+	bool room;
+
+	pthread_mutex_lock(&stream->lock);
+	/* An empty queue always takes one, so that nobody starves when others have used up the
+	 * total. */
+	room = stream->n == 0 || stream->closed ||
+	       (stream->n < QUEUE_MESSAGES_MAX && stream->bytes < QUEUE_BYTES_MAX &&
+		total < core->limits.stream_bytes);
+	stream->wants_room |= !room;
+	pthread_mutex_unlock(&stream->lock);
+	return room;
+}
+
+void rpc_stream_put(struct stream *stream, grpc_slice message)
+{
+	pthread_mutex_lock(&stream->lock);
+	if (stream->closed || stream->ended ||
+	    (stream->n == stream->capacity && grow_locked(stream) < 0)) {
+		pthread_mutex_unlock(&stream->lock);
+		grpc_slice_unref(message);
+		return;
+	}
+	stream->ring[(stream->head + stream->n) & (stream->capacity - 1)] = message;
+	stream->n++;
+	count_bytes(stream, &message, true);
+	stream->unflushed = true;
+	if (!stream->sending)
+		advance_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void rpc_stream_flush(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->unflushed = false;
+	if (!stream->sending && stream->n > 0)
+		advance_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *message)
+{
+	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+
+	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+	rpc_stream_put(stream, slice);
+	rpc_stream_flush(stream);
+}
+
+void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
+{
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->ended && !stream->closed) {
+		stream->ended = true;
+		if (refusal && refuse(&stream->end_words, refusal->code, refusal->reason,
+				      refusal->field, "%s", refusal->message) == REFUSED) {
+			stream->end_words.retry_after_usec = refusal->retry_after_usec;
+			stream->end = &stream->end_words;
+		}
+		if (!stream->sending)
+			advance_locked(stream);
+	}
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void streams_indexer_removed(struct rpc_core *core, const char *uid)
+{
+	struct stream *stream;
+
+	pthread_mutex_lock(&core->streams_lock);
+	TAILQ_FOREACH(stream, &core->open_streams, link)
+	if (stream->handler->removed)
+		stream->handler->removed(uid, stream->userdata);
+	pthread_mutex_unlock(&core->streams_lock);
+}
+
+void streams_stop(struct rpc_core *core)
+{
+	_cleanup_refusal_ struct refusal refusal = { 0 };
+	struct stream *stream;
+
+	if (refuse(&refusal, CODE_UNAVAILABLE, "STOPPING", NULL,
+		   "indexerd is stopping; indexers keep running, call again later") != REFUSED)
+		return;
+	refusal.retry_after_usec = USEC_PER_SEC;
+	pthread_mutex_lock(&core->streams_lock);
+	TAILQ_FOREACH(stream, &core->open_streams, link)
+	{
+		if (stream->handler->stopping)
+			stream->handler->stopping(stream->userdata);
+		rpc_stream_end(stream, &refusal);
+	}
+	pthread_mutex_unlock(&core->streams_lock);
+}

@@ -1,0 +1,270 @@
+/*
+ * What can be said of a definition by looking at the server: its runtime is there, and its project
+ * is where an indexer can reach it. Paths are looked at, never opened; indexer-exec looks at them
+ * again inside the sandbox, so nothing here is the guard of a secret.
+ *
+ * Why realpath() and not openat2(RESOLVE_BENEATH): that refuses an absolute link that stays inside.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "common/util.h"
+#include "runtime/private.h"
+
+#define FIELD_RUNTIME "indexer.runtime"
+#define FIELD_SOURCE  "indexer.project_source"
+#define FIELD_DIR     "indexer.project_dir"
+#define FIELD_SCRIPT  "indexer.script"
+
+struct check {
+	const struct runtime_set *set;
+	const struct runtime *runtime;
+	const struct definition *definition;
+	struct refusal *refusal;
+	struct variables variables;
+	char source[PATH_MAX];	/* without links */
+	char project[PATH_MAX]; /* without links */
+};
+
+#define refuse_argument(check, reason, field, ...)                                                 \
+	refuse((check)->refusal, CODE_INVALID_ARGUMENT, reason, field, __VA_ARGS__)
+
+/* The names of all good runtimes, for a message; a cut list is as good as a long one. */
+static void list_names(const struct runtime_set *set, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < set->n; i++) {
+		size_t n = strlen(set->runtimes[i]->name);
+
+		if (set->runtimes[i]->broken || used + n + 3 > size)
+			continue;
+		used += (size_t)sprintf(buffer + used, "%s%s", used ? ", " : "",
+					set->runtimes[i]->name);
+	}
+}
+
+static int check_runtime(struct check *c)
+{
+	const char *name = c->definition->runtime;
+	char names[512];
+
+	list_names(c->set, names, sizeof(names));
+	if (!name[0])
+		return refuse_argument(c, "RUNTIME_REQUIRED", FIELD_RUNTIME,
+				       FIELD_RUNTIME " is empty; name one of: %s", names);
+	for (size_t i = 0; i < c->set->n; i++) {
+		if (!streq(c->set->runtimes[i]->name, name))
+			continue;
+		if (c->set->runtimes[i]->broken)
+			return refuse_argument(c, "RUNTIME_BROKEN", FIELD_RUNTIME,
+					       FIELD_RUNTIME ": '%s' has an error in its file; "
+							     "indexerd's log says where",
+					       name);
+		c->runtime = c->set->runtimes[i];
+		return 0;
+	}
+	return refuse_argument(c, "RUNTIME_UNKNOWN", FIELD_RUNTIME,
+			       FIELD_RUNTIME ": there is no runtime '%s'; known: %s", name, names);
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n >= m && streq(s + n - m, suffix);
+}
+
+static bool is_remote(const char *source)
+{
+	return strstr(source, "://") || startswith(source, "git@") || startswith(source, "git+");
+}
+
+static bool is_archive(const char *source)
+{
+	static const char *const suffixes[] = { ".tar",	   ".tar.gz",  ".tgz",
+						".tar.xz", ".tar.zst", ".zip" };
+
+	for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
+		if (has_suffix(source, suffixes[i]))
+			return true;
+	return false;
+}
+
+static int refuse_unserved(struct check *c, const char *what)
+{
+	return refuse(c->refusal, CODE_UNIMPLEMENTED, "PROJECT_SOURCE_UNSERVED", FIELD_SOURCE,
+		      FIELD_SOURCE
+		      ": '%s' is %s, which this version does not serve; give the absolute "
+		      "path of a directory on the server",
+		      c->definition->project_source, what);
+}
+
+/*
+ * Takes the links out of a path, which must lie within the source (where that is known already).
+ * `given` is how the client spelled it.
+ */
+static int resolve_path(struct check *c, const char *path, const char *given, const char *field,
+			char ret[PATH_MAX])
+{
+	char resolved[PATH_MAX];
+	const char *found = realpath(path, resolved);
+
+	if (!found && errno == ENOMEM)
+		return -ENOMEM;
+	if (!found)
+		return refuse_argument(c, errno == ENOENT ? "PATH_MISSING" : "PATH_UNREADABLE",
+				       field, "%s: '%s' (%s): %s", field, given, path,
+				       strerrordesc_np(errno));
+	if (c->source[0] && !path_is_within(resolved, c->source))
+		return refuse_argument(c, "PATH_OUTSIDE_SOURCE", field,
+				       "%s: '%s' leads to '%s', which is outside of " FIELD_SOURCE
+				       " '%s'",
+				       field, given, resolved, c->definition->project_source);
+	memcpy(ret, resolved, sizeof(resolved));
+	return place_check_visible(c->runtime, ret, field, c->refusal);
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check_directory(struct check *c, const char *path, const char *given, const char *field)
+{
+	if (!is_directory(path))
+		return refuse_argument(c, "PATH_NOT_A_DIRECTORY", field,
+				       "%s: '%s' is not a directory", field, given);
+	return place_check_access(c->set, path, S_IXOTH, field, c->refusal);
+}
+
+static int check_source(struct check *c)
+{
+	const char *source = c->definition->project_source;
+	int r;
+
+	if (!source[0])
+		return refuse_argument(c, "PROJECT_SOURCE_REQUIRED", FIELD_SOURCE,
+				       FIELD_SOURCE
+				       " is empty; give the absolute path of the project");
+	if (is_remote(source))
+		return refuse_unserved(c, "a remote project");
+	if (source[0] != '/')
+		return refuse_argument(c, "PATH_NOT_ABSOLUTE", FIELD_SOURCE,
+				       FIELD_SOURCE ": '%s' is not an absolute path", source);
+	if (strlen(source) >= PATH_MAX)
+		return refuse_argument(c, "PATH_TOO_LONG", FIELD_SOURCE,
+				       FIELD_SOURCE ": '%.64s...' is longer than %d bytes", source,
+				       PATH_MAX - 1);
+	if (is_archive(source) && !is_directory(source))
+		return refuse_unserved(c, "an archive");
+	/* As it is spelled, too: the daemon does not see what is in its own hidden places. */
+	r = place_check_visible(c->runtime, c->variables.source, FIELD_SOURCE, c->refusal);
+	if (r == 0)
+		r = resolve_path(c, c->variables.source, source, FIELD_SOURCE, c->source);
+	return r != 0 ? r : check_directory(c, c->source, source, FIELD_SOURCE);
+}
+
+static int check_project(struct check *c)
+{
+	const char *dir = c->definition->project_dir;
+	int r;
+
+	if (dir[0] == '/')
+		return refuse_argument(c, "PATH_NOT_RELATIVE", FIELD_DIR,
+				       FIELD_DIR ": '%s' is not relative to " FIELD_SOURCE, dir);
+	if (!dir[0]) {
+		memcpy(c->project, c->source, sizeof(c->project));
+		return 0;
+	}
+	r = resolve_path(c, c->variables.project, dir, FIELD_DIR, c->project);
+	return r != 0 ? r : check_directory(c, c->project, dir, FIELD_DIR);
+}
+
+static int check_script(struct check *c)
+{
+	bool is_program = template_program_is(c->runtime->exec, TEMPLATE_SCRIPT_PATH);
+	const char *script = c->definition->script;
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!script[0])
+		return refuse_argument(c, "SCRIPT_REQUIRED", FIELD_SCRIPT,
+				       FIELD_SCRIPT " is empty");
+	if (script[0] == '-')
+		return refuse_argument(c, "SCRIPT_INVALID", FIELD_SCRIPT,
+				       FIELD_SCRIPT ": '%s' begins with '-'", script);
+	if (c->runtime->script_is_name)
+		return 0;
+	if (script[0] == '/')
+		return refuse_argument(c, "PATH_NOT_RELATIVE", FIELD_SCRIPT,
+				       FIELD_SCRIPT ": '%s' is not relative to " FIELD_DIR, script);
+	r = resolve_path(c, c->variables.script_path, script, FIELD_SCRIPT, path);
+	if (r != 0)
+		return r;
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return refuse_argument(c, "SCRIPT_NOT_A_FILE", FIELD_SCRIPT,
+				       FIELD_SCRIPT ": '%s' is not a regular file", script);
+	if (is_program && !(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		return refuse_argument(c, "SCRIPT_NOT_EXECUTABLE", FIELD_SCRIPT,
+				       FIELD_SCRIPT
+				       ": '%s' (%s) is not executable, and runtime '%s' "
+				       "runs it as the program: chmod +x it",
+				       script, path, c->runtime->name);
+	return place_check_access(c->set, path, is_program ? S_IXOTH : S_IROTH, FIELD_SCRIPT,
+				  c->refusal);
+}
+
+static int check_needs(struct check *c)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+	int r;
+
+	if (!c->runtime->needs)
+		return 0;
+	r = template_expand_text(c->runtime->needs, &c->variables.values, &path);
+	if (r < 0 && r != -E2BIG)
+		return r;
+	if (r == 0 && stat(path, &st) == 0)
+		return 0;
+	return refuse_argument(c, "PROJECT_NOT_READY", FIELD_SOURCE,
+			       FIELD_SOURCE ": runtime '%s' needs '%s', which is not there%s%s",
+			       c->runtime->name, path ? path : "a longer path than there can be",
+			       c->runtime->needs_hint ? ": " : "",
+			       c->runtime->needs_hint ? c->runtime->needs_hint : "");
+}
+
+static int run_checks(struct check *c)
+{
+	int r;
+
+	r = check_runtime(c);
+	r = r != 0 ? r : check_source(c);
+	r = r != 0 ? r : check_project(c);
+	r = r != 0 ? r : check_script(c);
+	return r != 0 ? r : check_needs(c);
+}
+
+int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
+		    const struct runtime **ret, struct refusal *refusal)
+{
+	struct check check = { .set = set, .definition = definition, .refusal = refusal };
+	int r;
+
+	r = variables_make(&check.variables, definition);
+	if (r < 0)
+		return r;
+	r = run_checks(&check);
+	variables_clear(&check.variables);
+	if (r == 0)
+		*ret = check.runtime;
+	return r;
+}

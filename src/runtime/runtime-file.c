@@ -1,0 +1,229 @@
+/*
+ * The text of a runtime's file: which sections and keys there are, and what each of them means.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/util.h"
+#include "model/validate.h"
+#include "runtime/ini.h"
+#include "runtime/private.h"
+
+#define VARIABLES_MAX	64
+#define DESCRIPTION_MAX 256
+
+struct reader {
+	struct runtime *runtime;
+	struct complaint *complaint;
+	unsigned seen;	    /* a bit for each row of keys[] */
+	unsigned exec_line; /* 0: there was no Exec= yet */
+};
+
+struct runtime_key {
+	const char *key;
+	int (*take)(struct reader *reader, const struct ini_entry *entry);
+	bool repeats;
+};
+
+/* Puts the key before a template's complaint, and makes its column one of the line. */
+static int take_template(struct reader *reader, const struct ini_entry *entry, const char *text,
+			 enum template_mode mode, struct template **ret)
+{
+	struct complaint inner = {};
+	int r = template_parse(text, mode, ret, &inner);
+
+	if (r != MALFORMED)
+		return r;
+	if (inner.column > 0)
+		inner.column += entry->column - 1 + (unsigned)(text - entry->value);
+	return complain(reader->complaint, inner.column, "%s=: %.400s", entry->key, inner.text);
+}
+
+static int take_text(struct reader *reader, const struct ini_entry *entry, char **ret)
+{
+	if (strlen(entry->value) > DESCRIPTION_MAX)
+		return complain(reader->complaint, 0, "%s= is longer than %d bytes", entry->key,
+				DESCRIPTION_MAX);
+	*ret = strdup(entry->value);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int take_description(struct reader *reader, const struct ini_entry *entry)
+{
+	return take_text(reader, entry, &reader->runtime->description);
+}
+
+static int take_exec(struct reader *reader, const struct ini_entry *entry)
+{
+	struct template **exec = &reader->runtime->exec;
+	int r;
+
+	reader->exec_line = entry->line;
+	r = take_template(reader, entry, entry->value, TEMPLATE_COMMAND, exec);
+	if (r == 0 && !template_program_is_absolute(*exec))
+		return complain(
+			reader->complaint, entry->column,
+			"Exec=: the program must be an absolute path, with its first byte / or "
+			"${PROJECT}, ${SOURCE} or ${SCRIPT_PATH} first");
+	return r;
+}
+
+static int take_script(struct reader *reader, const struct ini_entry *entry)
+{
+	reader->runtime->script_is_name = streq(entry->value, "name");
+	if (streq(entry->value, "name") || streq(entry->value, "path"))
+		return 0;
+	return complain(reader->complaint, 0, "Script=%.64s: expected path or name", entry->value);
+}
+
+static int take_log_format(struct reader *reader, const struct ini_entry *entry)
+{
+	static const struct {
+		const char *word;
+		Indexerd__Exec__V1__LogFormat format;
+	} formats[] = {
+		{ "apibara", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_APIBARA },
+		{ "syslog", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG },
+		{ "raw", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_RAW },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(formats); i++)
+		if (streq(entry->value, formats[i].word)) {
+			reader->runtime->log_format = formats[i].format;
+			return 0;
+		}
+	return complain(reader->complaint, 0, "LogFormat=%.64s: expected apibara, syslog or raw",
+			entry->value);
+}
+
+static int check_environment_key(struct reader *reader, const char *key)
+{
+	if (!environment_key_valid(key))
+		return complain(
+			reader->complaint, 0,
+			"Environment=: '%.64s' is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)",
+			key);
+	if (environment_key_reserved(key))
+		return complain(reader->complaint, 0,
+				"Environment=: %s is set by indexerd or systemd", key);
+	for (size_t i = 0; i < reader->runtime->n_environment; i++)
+		if (streq(reader->runtime->environment[i].key, key))
+			return complain(reader->complaint, 0, "Environment=: %s is there twice",
+					key);
+	return 0;
+}
+
+static int take_environment(struct reader *reader, const struct ini_entry *entry)
+{
+	const char *equals = strchrnul(entry->value, '=');
+	struct runtime *runtime = reader->runtime;
+	struct runtime_variable *items;
+	_cleanup_(template_freep) struct template *value = NULL;
+	_cleanup_free_ char *key = strndup(entry->value, (size_t)(equals - entry->value));
+	int r;
+
+	if (!key)
+		return -ENOMEM;
+	if (!*equals)
+		return complain(reader->complaint, 0, "Environment=: expected KEY=VALUE");
+	r = check_environment_key(reader, key);
+	if (r == 0)
+		r = take_template(reader, entry, equals + 1, TEMPLATE_TEXT, &value);
+	if (r != 0)
+		return r;
+	if (runtime->n_environment == VARIABLES_MAX)
+		return complain(reader->complaint, 0, "more than %d Environment=", VARIABLES_MAX);
+	items = reallocarray(runtime->environment, runtime->n_environment + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	runtime->environment = items;
+	items[runtime->n_environment++] =
+		(struct runtime_variable){ .key = TAKE(key), .value = TAKE(value) };
+	return 0;
+}
+
+static int take_needs(struct reader *reader, const struct ini_entry *entry)
+{
+	struct template **needs = &reader->runtime->needs;
+	int r = take_template(reader, entry, entry->value, TEMPLATE_TEXT, needs);
+
+	if (r == 0 && !template_program_is_absolute(*needs))
+		return complain(
+			reader->complaint, entry->column,
+			"Needs=: expected an absolute path; ${PROJECT} and ${SOURCE} are some");
+	return r;
+}
+
+static int take_needs_hint(struct reader *reader, const struct ini_entry *entry)
+{
+	return take_text(reader, entry, &reader->runtime->needs_hint);
+}
+
+static const struct runtime_key keys[] = {
+	{ "Description", take_description },
+	{ "Exec", take_exec },
+	{ "Script", take_script },
+	{ "LogFormat", take_log_format },
+	{ "Environment", take_environment, .repeats = true },
+	{ "Needs", take_needs },
+	{ "NeedsHint", take_needs_hint },
+};
+
+static int take_runtime_key(struct reader *reader, const struct ini_entry *entry)
+{
+	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+		if (!streq(keys[i].key, entry->key))
+			continue;
+		if (reader->seen & 1u << i && !keys[i].repeats)
+			return complain(reader->complaint, 0, "%s= is there twice", entry->key);
+		reader->seen |= 1u << i;
+		return keys[i].take(reader, entry);
+	}
+	return complain(reader->complaint, 0,
+			"unknown key %.64s= in [Runtime]; indexerd.runtime(5) has the list",
+			entry->key);
+}
+
+static int take_entry(struct reader *reader, const struct ini_entry *entry)
+{
+	if (streq(entry->section, "Runtime"))
+		return take_runtime_key(reader, entry);
+	if (streq(entry->section, "Service"))
+		return service_key_take(entry->key, entry->value, &reader->runtime->settings,
+					reader->complaint);
+	return complain(reader->complaint, 0,
+			"unknown section [%.64s]; there are [Runtime] and [Service]",
+			entry->section);
+}
+
+/* What can be said only when all keys are known. */
+static int check_whole(struct reader *reader)
+{
+	const struct runtime *runtime = reader->runtime;
+
+	reader->complaint->line = reader->exec_line;
+	if (!runtime->exec)
+		return complain(reader->complaint, 0, "there is no Exec= in [Runtime]");
+	if (runtime->script_is_name && template_uses(runtime->exec, TEMPLATE_SCRIPT_PATH))
+		return complain(reader->complaint, 0,
+				"Exec=: ${SCRIPT_PATH} has no meaning with Script=name");
+	return 0;
+}
+
+int runtime_parse(struct runtime *runtime, char *text, size_t size, struct complaint *complaint)
+{
+	struct reader reader = { .runtime = runtime, .complaint = complaint };
+	struct ini_entry entry;
+	struct ini ini;
+	int r;
+
+	runtime->log_format = INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG;
+	for (r = ini_begin(&ini, text, size, complaint); r == 0;) {
+		r = ini_next(&ini, &entry, complaint);
+		if (r != 0 || !entry.key)
+			break;
+		r = take_entry(&reader, &entry);
+	}
+	return r != 0 ? r : check_whole(&reader);
+}

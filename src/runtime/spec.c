@@ -1,0 +1,131 @@
+/*
+ * The spec for indexer-exec: all that an indexer's process gets which a user may choose.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/util.h"
+#include "model/kv.h"
+#include "runtime/private.h"
+#include "runtime/strv.h"
+
+/* systemd takes no more than 1 MiB of credentials for a unit. */
+#define SPEC_SIZE_MAX (1024 * 1024 - 4096)
+
+static int add_runtime_environment(const struct runtime *runtime, const struct variables *variables,
+				   struct kv_list *environment)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < runtime->n_environment && r == 0; i++) {
+		const struct runtime_variable *variable = &runtime->environment[i];
+		_cleanup_free_ char *value = NULL;
+
+		r = template_expand_text(variable->value, &variables->values, &value);
+		if (r == 0)
+			r = kv_list_set(environment, variable->key, value);
+	}
+	return r;
+}
+
+/* Later ones win: the runtime's, the request's, and what only the daemon knows. */
+static int make_environment(const struct runtime *runtime, const struct definition *definition,
+			    const struct variables *variables, const char *runner_address,
+			    struct kv_list *ret)
+{
+	const struct kv ours[] = {
+		{ (char *)"INDEXER_ID", (char *)definition->id },
+		{ (char *)"INDEXER_NAME", (char *)variables->name },
+		{ (char *)"INDEXER_RUNNER_ADDRESS", (char *)runner_address },
+		{ (char *)"INDEXER_PROJECT_SOURCE", variables->source },
+		{ (char *)"INDEXER_PROJECT_DIR", definition->project_dir },
+	};
+	int r;
+
+	r = add_runtime_environment(runtime, variables, ret);
+	for (size_t i = 0; i < definition->environment.n && r == 0; i++)
+		r = kv_list_set(ret, definition->environment.items[i].key,
+				definition->environment.items[i].value);
+	for (size_t i = 0; i < ELEMENTSOF(ours) && r == 0; i++)
+		r = kv_list_set(ret, ours[i].key, ours[i].value);
+	return r;
+}
+
+static int pack(Indexerd__Exec__V1__Spec *spec, const struct kv_list *environment, uint8_t **ret,
+		size_t *ret_size)
+{
+	_cleanup_free_ Indexerd__Exec__V1__Variable *variables = NULL;
+	_cleanup_free_ Indexerd__Exec__V1__Variable **pointers = NULL;
+	uint8_t *packed;
+	size_t size;
+
+	variables = calloc(environment->n + 1, sizeof(*variables));
+	pointers = calloc(environment->n + 1, sizeof(*pointers));
+	if (!variables || !pointers)
+		return -ENOMEM;
+	for (size_t i = 0; i < environment->n; i++) {
+		indexerd__exec__v1__variable__init(&variables[i]);
+		variables[i].key = environment->items[i].key;
+		variables[i].value = environment->items[i].value;
+		pointers[i] = &variables[i];
+	}
+	spec->environment = pointers;
+	spec->n_environment = environment->n;
+
+	size = indexerd__exec__v1__spec__get_packed_size(spec);
+	if (size > SPEC_SIZE_MAX)
+		return -E2BIG;
+	packed = malloc(size);
+	if (!packed)
+		return -ENOMEM;
+	*ret_size = indexerd__exec__v1__spec__pack(spec, packed);
+	*ret = packed;
+	return 0;
+}
+
+static int make_spec(const struct runtime *runtime, const struct definition *definition,
+		     const struct variables *variables, const struct kv_list *environment,
+		     uint8_t **ret, size_t *ret_size)
+{
+	Indexerd__Exec__V1__Spec spec = INDEXERD__EXEC__V1__SPEC__INIT;
+	_cleanup_(strv_freep) char **argv = NULL;
+	size_t n = 0;
+	int r;
+
+	r = template_expand(runtime->exec, &variables->values, &argv, &n);
+	if (r < 0)
+		return r;
+	spec.indexer_id = (char *)definition->id;
+	spec.uid = (char *)definition->uid;
+	spec.project_source = variables->source;
+	spec.project_dir = definition->project_dir;
+	if (!runtime->script_is_name)
+		spec.script_path = definition->script;
+	spec.argv = argv;
+	spec.n_argv = n;
+	spec.log_format = runtime->log_format;
+	return pack(&spec, environment, ret, ret_size);
+}
+
+int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,
+		      const char *runner_address, uint8_t **ret, size_t *ret_size,
+		      struct refusal *refusal)
+{
+	_cleanup_(kv_list_clear) struct kv_list environment = {};
+	_cleanup_(variables_clear) struct variables variables = {};
+	int r;
+
+	r = variables_make(&variables, definition);
+	if (r == 0)
+		r = make_environment(runtime, definition, &variables, runner_address, &environment);
+	if (r == 0)
+		r = make_spec(runtime, definition, &variables, &environment, ret, ret_size);
+	if (r == -E2BIG)
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "COMMAND_TOO_LONG", "indexer.args",
+			      "indexer.args: with runtime '%s' the command and the environment are "
+			      "longer "
+			      "than a process can be given",
+			      runtime->name);
+	return r;
+}

@@ -1,0 +1,139 @@
+/*
+ * Calls about units; see systemd.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/util.h"
+#include "model/id.h"
+#include "systemd/private.h"
+
+struct call {
+	systemd_done *done;
+	void *userdata;
+};
+
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct call *call = userdata; /* freed with its slot */
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+	struct systemd_result result = { .reply = m };
+
+	(void)error;
+	if (e) {
+		result = (struct systemd_result){ .error = -sd_bus_message_get_errno(m),
+						  .name = e->name,
+						  .text = e->message };
+		if (result.error == 0)
+			result.error = -EIO;
+	}
+	call->done(&result, call->userdata);
+	return 0;
+}
+
+static int send_call(struct systemd *systemd, sd_bus_message *m, systemd_done *done, void *userdata,
+		     uint64_t timeout_usec)
+{
+	_cleanup_free_ struct call *call = malloc(sizeof(*call));
+	sd_bus_slot *slot;
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	*call = (struct call){ .done = done, .userdata = userdata };
+	r = sd_bus_call_async(systemd->bus, &slot, m, on_reply, call, timeout_usec);
+	if (r < 0)
+		return r;
+	(void)sd_bus_slot_set_destroy_callback(slot, free);
+	(void)sd_bus_slot_set_floating(slot, true);
+	sd_bus_slot_unref(slot);
+	(void)TAKE(call);
+	return 0;
+}
+
+static int new_call(struct systemd *systemd, const char *path, const char *interface,
+		    const char *member, sd_bus_message **ret)
+{
+	if (!systemd->connected)
+		return -ENOTCONN;
+	return sd_bus_message_new_method_call(systemd->bus, ret, SYSTEMD_NAME, path, interface,
+					      member);
+}
+
+/* A method of the manager whose only argument is a unit's name, and for jobs the mode. */
+static int unit_call(struct systemd *systemd, const char *member, const char *unit,
+		     const char *mode, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, member, &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "s", unit);
+	if (r >= 0 && mode)
+		r = sd_bus_message_append(m, "s", mode);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByPatterns", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "asas", 0, 1, UNIT_PREFIX "*" UNIT_SUFFIX);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	_cleanup_free_ char *path = NULL;
+	int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+
+	r = r < 0 ? r : new_call(systemd, path, "org.freedesktop.DBus.Properties", "GetAll", &m);
+	/* An empty interface asks for the properties of all of them in one go. */
+	r = r < 0 ? r : sd_bus_message_append(m, "s", "");
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_QUERY_TIMEOUT_USEC);
+}
+
+int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,
+		  void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "ss", plan->unit, "fail");
+	r = r < 0 ? r : unit_plan_append(m, plan);
+	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_clean(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "CleanUnit", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "sas", unit, 1, "all");
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	return unit_call(systemd, "StopUnit", unit, "replace", done, userdata);
+}
+
+int systemd_ref_unit(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	return unit_call(systemd, "RefUnit", unit, NULL, done, userdata);
+}
+
+int systemd_unref_unit(struct systemd *systemd, const char *unit, systemd_done *done,
+		       void *userdata)
+{
+	return unit_call(systemd, "UnrefUnit", unit, NULL, done, userdata);
+}
+
+int systemd_reset_failed(struct systemd *systemd, const char *unit, systemd_done *done,
+			 void *userdata)
+{
+	return unit_call(systemd, "ResetFailedUnit", unit, NULL, done, userdata);
+}

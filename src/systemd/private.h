@@ -1,0 +1,22 @@
+/*
+ * What the files of this layer share about the connection.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "systemd/systemd.h"
+
+#define SYSTEMD_NAME	"org.freedesktop.systemd1"
+#define SYSTEMD_PATH	"/org/freedesktop/systemd1"
+#define SYSTEMD_MANAGER SYSTEMD_NAME ".Manager"
+
+struct systemd {
+	sd_event *event;
+	sd_bus *bus; /* NULL between two attempts */
+	sd_event_source *reconnect;
+	struct systemd_events events;
+	void *userdata;
+	uint64_t backoff_usec;
+	bool connected; /* subscribed, and not lost since */
+};

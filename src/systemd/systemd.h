@@ -1,0 +1,81 @@
+/*
+ * The connection to systemd's manager over the bus: asynchronous calls about units, and what
+ * changes.
+ *
+ * Main loop's thread only. Nothing here blocks; every call has a limit of
+ * SYSTEMD_CALL_TIMEOUT_USEC. A lost connection is made again by itself; calls that were under way
+ * then end with -ECONNRESET.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "common/cleanup.h"
+#include "systemd/unit-plan.h"
+#include "systemd/unit-state.h"
+
+#define SYSTEMD_CALL_TIMEOUT_USEC  (30 * USEC_PER_SEC)
+#define SYSTEMD_QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC) /* of systemd_query() */
+
+struct systemd;
+
+/* What the owner is told. Unit names are lent; only units whose name is an indexer's are reported.
+ */
+struct systemd_events {
+	/* Connected, subscribed; also after daemon-reload and a new PID 1: whatever was known must
+	 * be asked again. */
+	void (*resync)(void *userdata);
+	/* The bus is gone; it is being looked for. */
+	void (*lost)(void *userdata);
+	/* Properties changed; `changes` is a{sv} for unit_state_read(). */
+	void (*unit_changed)(const char *unit, sd_bus_message *changes, void *userdata);
+	void (*unit_new)(const char *unit, void *userdata);
+	void (*unit_removed)(const char *unit, void *userdata);
+	/* A job ended; job is its object path, result "done", "failed", "canceled", ... */
+	void (*job_removed)(const char *unit, const char *job, const char *result, void *userdata);
+};
+
+/* How a call ended. All strings are lent for the duration of the callback. */
+struct systemd_result {
+	int error;	       /* 0, or a negative errno */
+	const char *name;      /* the bus error's name, or NULL */
+	const char *text;      /* in words, or NULL */
+	sd_bus_message *reply; /* NULL where error is set */
+};
+
+typedef void systemd_done(const struct systemd_result *result, void *userdata);
+
+/* Starts connecting to the system bus. 0 or a negative errno; the events follow from the loop. */
+int systemd_new(sd_event *event, const struct systemd_events *events, void *userdata,
+		struct systemd **ret);
+struct systemd *systemd_free(struct systemd *systemd);
+DEFINE_CLEANUP(struct systemd, systemd_free);
+
+bool systemd_is_connected(const struct systemd *systemd);
+
+/*
+ * The calls. `done` is called exactly once, from the loop, never from inside the call; a negative
+ * return (-ENOTCONN, -ENOMEM) means that it never will be.
+ */
+
+/* ListUnitsByPatterns for indexers' units. The reply is a(ssssssouso). */
+int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata);
+/* All properties of a unit: the reply is a{sv} for unit_state_read(). */
+int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+/* StartTransientUnit; the reply is the job's object path. The unit is pinned until
+ * systemd_unref_unit(). */
+int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,
+		  void *userdata);
+/* StopUnit; the reply is the job's object path. */
+int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+/* CleanUnit of all directories; the reply comes when it has begun, the end is SubState leaving
+ * "cleaning". */
+int systemd_clean(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+int systemd_ref_unit(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+int systemd_unref_unit(struct systemd *systemd, const char *unit, systemd_done *done,
+		       void *userdata);
+int systemd_reset_failed(struct systemd *systemd, const char *unit, systemd_done *done,
+			 void *userdata);

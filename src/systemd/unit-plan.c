@@ -1,0 +1,264 @@
+/*
+ * What a transient unit is made of; see unit-plan.h. Properties are rows of tables, not a ladder of
+ * calls; the few of a shape of their own (ExecStart and the like) have a function each.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "model/exit.h"
+#include "systemd/unit-plan.h"
+
+#define STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define RESTART_USEC	  (1 * USEC_PER_SEC)
+#define UMASK_PRIVATE	  0077
+
+/* A line of one unit passes at most so often: a real indexer at full speed wrote 6,600 lines/s. */
+#define LOG_RATE_INTERVAL_USEC (30 * USEC_PER_SEC)
+#define LOG_RATE_BURST	       1000000
+
+#define B(p, v)                                                                                    \
+	{                                                                                          \
+		.property = p, .type = SETTING_BOOL, .boolean = v                                  \
+	}
+#define S(p, v)                                                                                    \
+	{                                                                                          \
+		.property = p, .type = SETTING_STRING, .string = (char *)(v)                       \
+	}
+#define T(p, v)                                                                                    \
+	{                                                                                          \
+		.property = p, .type = SETTING_UINT64, .u64 = v                                    \
+	}
+#define U(p, v)                                                                                    \
+	{                                                                                          \
+		.property = p, .type = SETTING_UINT32, .u32 = v                                    \
+	}
+
+/* The same for each unit, unless a runtime says otherwise: properties of the process and its
+ * sandbox. */
+static const struct setting defaults[] = {
+	B("DynamicUser", true),
+	S("ProtectSystem", "strict"),
+	S("ProtectHome", "yes"),
+	B("PrivateTmp", true),
+	B("PrivateDevices", true),
+	B("NoNewPrivileges", true),
+	B("ProtectKernelTunables", true),
+	B("ProtectKernelModules", true),
+	B("ProtectKernelLogs", true),
+	B("ProtectControlGroups", true),
+	B("ProtectClock", true),
+	B("ProtectHostname", true),
+	S("ProtectProc", "invisible"),
+	B("RestrictSUIDSGID", true),
+	B("RestrictRealtime", true),
+	B("LockPersonality", true),
+	B("RemoveIPC", true),
+	S("KeyringMode", "private"),
+	T("CapabilityBoundingSet", 0),
+	T("AmbientCapabilities", 0),
+	T("RestrictNamespaces", 0), /* the flags that stay allowed: none */
+	U("UMask", UMASK_PRIVATE),
+	T("TimeoutStopUSec", STOP_TIMEOUT_USEC),
+	B("MemoryAccounting", true),
+	B("CPUAccounting", true),
+	B("TasksAccounting", true),
+	T("LogRateLimitIntervalUSec", LOG_RATE_INTERVAL_USEC),
+	U("LogRateLimitBurst", LOG_RATE_BURST),
+};
+
+/* Of the unit itself: a runtime has no key for these. */
+static const struct setting constants[] = {
+	S("Slice", INDEXER_SLICE),
+	/* Pins the unit while the bus connection lives, so that its result can be read and its
+	   state cleaned. */
+	B("AddRef", true),
+	S("StandardInput", "null"),
+	/* Lines go to the journal by indexer-exec; what it says itself before that goes here. */
+	S("StandardOutput", "null"),
+	S("StandardError", "journal"),
+	/* The default limit would end a crash loop after five restarts. */
+	T("StartLimitIntervalUSec", 0),
+};
+
+static const struct setting run_constants[] = {
+	S("Type", "notify"),
+	S("NotifyAccess", "all"),
+	T("RestartUSec", RESTART_USEC),
+};
+
+static const struct setting hold_constants[] = {
+	S("Type", "oneshot"),
+	S("Restart", "no"),
+};
+
+static int append_setting(sd_bus_message *m, const struct setting *s)
+{
+	switch (s->type) {
+	case SETTING_BOOL:
+		return sd_bus_message_append(m, "(sv)", s->property, "b", (int)s->boolean);
+	case SETTING_UINT32:
+		return sd_bus_message_append(m, "(sv)", s->property, "u", s->u32);
+	case SETTING_INT32:
+		return sd_bus_message_append(m, "(sv)", s->property, "i", s->i32);
+	case SETTING_UINT64:
+		return sd_bus_message_append(m, "(sv)", s->property, "t", s->u64);
+	case SETTING_STRING:
+		return sd_bus_message_append(m, "(sv)", s->property, "s", s->string);
+	default:
+		break;
+	}
+
+	int r = sd_bus_message_open_container(m, 'r', "sv");
+	r = r < 0 ? r : sd_bus_message_append(m, "s", s->property);
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "as");
+	r = r < 0 ? r : sd_bus_message_append_strv(m, s->strings);
+	r = r < 0 ? r : sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static bool is_overridden(const struct unit_plan *plan, const char *property)
+{
+	for (size_t i = 0; i < plan->n_settings; i++)
+		if (streq(plan->settings[i].property, property))
+			return true;
+	return false;
+}
+
+static int append_settings(sd_bus_message *m, const struct setting *settings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = append_setting(m, &settings[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int append_defaults(sd_bus_message *m, const struct unit_plan *plan)
+{
+	for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {
+		int r = 0;
+
+		if (!is_overridden(plan, defaults[i].property))
+			r = append_setting(m, &defaults[i]);
+		if (r < 0)
+			return r;
+	}
+	return append_settings(m, plan->settings, plan->n_settings);
+}
+
+static int append_filters(sd_bus_message *m)
+{
+	int r = sd_bus_message_append(m, "(sv)", "SystemCallArchitectures", "as", 1, "native");
+
+	r = r < 0 ? r
+		  : sd_bus_message_append(m, "(sv)", "SystemCallFilter", "(bas)", 1, 1,
+					  "@system-service");
+	r = r < 0 ? r : sd_bus_message_append(m, "(sv)", "SystemCallErrorNumber", "i", EPERM);
+	/* Netlink too: resolvers and node's os module ask the kernel for addresses. */
+	return r < 0 ? r
+		     : sd_bus_message_append(m, "(sv)", "RestrictAddressFamilies", "(bas)", 1, 4,
+					     "AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK");
+}
+
+static int append_bytes_pair(sd_bus_message *m, const char *a, const char *b)
+{
+	int r = sd_bus_message_open_container(m, 'r', "sv");
+
+	r = r < 0 ? r : sd_bus_message_append(m, "s", "LogExtraFields");
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "aay");
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "ay");
+	r = r < 0 ? r : sd_bus_message_append_array(m, 'y', a, strlen(a));
+	r = r < 0 ? r : sd_bus_message_append_array(m, 'y', b, strlen(b));
+	r = r < 0 ? r : sd_bus_message_close_container(m);
+	r = r < 0 ? r : sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_identity(sd_bus_message *m, const struct unit_plan *plan)
+{
+	char uid_field[sizeof("INDEXER_UID=") + ID128_TEXT_MAX];
+	char id_field[sizeof("INDEXER_ID=") + ID_MAX];
+	char state[sizeof("indexers/") + ID_MAX];
+	int r;
+
+	(void)snprintf(uid_field, sizeof(uid_field), "INDEXER_UID=%s", plan->uid);
+	(void)snprintf(id_field, sizeof(id_field), "INDEXER_ID=%s", plan->id);
+	(void)snprintf(state, sizeof(state), "indexers/%s", plan->id);
+
+	r = append_bytes_pair(m, uid_field, id_field);
+	r = r < 0 ? r
+		  : sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s", plan->description,
+					  "SyslogIdentifier", "s", plan->id, "StateDirectory", "as",
+					  1, state);
+	return r;
+}
+
+static int append_exec(sd_bus_message *m, const char *path)
+{
+	return sd_bus_message_append(m, "(sv)", "ExecStart", "a(sasb)", 1, path, 1, path, 0);
+}
+
+static int append_resources(sd_bus_message *m, const struct resources *resources)
+{
+	int r = 0;
+
+	if (resources->memory_max_bytes)
+		r = sd_bus_message_append(m, "(sv)", "MemoryMax", "t", resources->memory_max_bytes);
+	if (r >= 0 && resources->cpu_percent)
+		r = sd_bus_message_append(m, "(sv)", "CPUQuotaPerSecUSec", "t",
+					  (uint64_t)resources->cpu_percent * USEC_PER_SEC / 100);
+	if (r >= 0 && resources->tasks_max)
+		r = sd_bus_message_append(m, "(sv)", "TasksMax", "t", resources->tasks_max);
+	return r;
+}
+
+static const char *restart_word(enum restart_policy policy)
+{
+	switch (policy) {
+	case RESTART_ON_FAILURE:
+		return "on-failure";
+	case RESTART_NEVER:
+		return "no";
+	default:
+		return "always";
+	}
+}
+
+static int append_run(sd_bus_message *m, const struct unit_plan *plan)
+{
+	int r = append_settings(m, run_constants, ELEMENTSOF(run_constants));
+
+	r = r < 0 ? r : append_exec(m, plan->exec_path);
+	r = r < 0 ? r : append_resources(m, &plan->resources);
+	return r < 0 ? r
+		     : sd_bus_message_append(
+			       m, "(sv)(sv)(sv)(sv)", "Restart", "s", restart_word(plan->restart),
+			       "RestartPreventExitStatus", "(aiai)", 3, EXIT_CODE_CONFIGURATION,
+			       EXIT_CODE_CHDIR, EXIT_CODE_EXEC, 0, "LoadCredential", "a(ss)", 1,
+			       "spec", plan->credential_path, "SupplementaryGroups", "as", 1,
+			       plan->unit_group);
+}
+
+static int append_hold(sd_bus_message *m)
+{
+	int r = append_settings(m, hold_constants, ELEMENTSOF(hold_constants));
+
+	return r < 0 ? r : append_exec(m, "/bin/true");
+}
+
+int unit_plan_append(sd_bus_message *m, const struct unit_plan *plan)
+{
+	int r = sd_bus_message_open_container(m, 'a', "(sv)");
+
+	r = r < 0 ? r : append_settings(m, constants, ELEMENTSOF(constants));
+	r = r < 0 ? r : append_defaults(m, plan);
+	r = r < 0 ? r : append_filters(m);
+	r = r < 0 ? r : append_identity(m, plan);
+	r = r < 0 ? r : plan->kind == UNIT_PLAN_RUN ? append_run(m, plan) : append_hold(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}

@@ -1,0 +1,40 @@
+/*
+ * What a transient unit is made of: the constant sandbox, and the few values that differ.
+ *
+ * No value of a user becomes a property: command, environment and project reach the process through
+ * the credential. Ids and uids are of a fixed alphabet, numbers are numbers, and a runtime's
+ * settings are the administrator's.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "model/indexer.h"
+#include "model/setting.h"
+
+enum unit_plan_kind {
+	UNIT_PLAN_RUN,	/* the indexer itself */
+	UNIT_PLAN_HOLD, /* a oneshot that does nothing, so that the unit is loaded and can be
+			   cleaned */
+};
+
+/* Everything is lent for the duration of the call. */
+struct unit_plan {
+	enum unit_plan_kind kind;
+	const char *unit;
+	const char *id;
+	const char *uid;
+	const char *description;
+	const char *exec_path;	     /* indexer-exec */
+	const char *credential_path; /* the packed spec */
+	const char *unit_group;	     /* supplementary group for the indexers' socket */
+	struct resources resources;
+	enum restart_policy restart;
+	const struct setting *settings; /* the runtime's [Service], over the defaults */
+	size_t n_settings;
+};
+
+/* Appends the properties, a(sv), to a StartTransientUnit message. 0 or a negative errno. */
+int unit_plan_append(sd_bus_message *message, const struct unit_plan *plan);

@@ -1,0 +1,192 @@
+/*
+ * What systemd says of one unit; see unit-state.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "model/exit.h"
+#include "systemd/unit-state.h"
+
+#define UID_FIELD "INDEXER_UID="
+
+typedef int read_value(sd_bus_message *message, void *field);
+
+static int read_word(sd_bus_message *message, void *field)
+{
+	const char *word;
+	int r = sd_bus_message_read_basic(message, 's', &word);
+
+	if (r >= 0)
+		(void)snprintf(field, UNIT_WORD_MAX, "%s", word);
+	return r;
+}
+
+static int read_text(sd_bus_message *message, void *field)
+{
+	const char *text;
+	int r = sd_bus_message_read_basic(message, 's', &text);
+
+	if (r >= 0)
+		(void)snprintf(field, UNIT_TEXT_MAX, "%s", text);
+	return r;
+}
+
+static int read_u32(sd_bus_message *message, void *field)
+{
+	return sd_bus_message_read_basic(message, 'u', field);
+}
+
+static int read_i32(sd_bus_message *message, void *field)
+{
+	return sd_bus_message_read_basic(message, 'i', field);
+}
+
+static int read_u64(sd_bus_message *message, void *field)
+{
+	return sd_bus_message_read_basic(message, 't', field);
+}
+
+static int read_id128(sd_bus_message *message, void *field)
+{
+	const void *bytes;
+	char *text = field;
+	size_t n;
+	int r = sd_bus_message_read_array(message, 'y', &bytes, &n);
+
+	if (r < 0)
+		return r;
+	text[0] = '\0';
+	for (size_t i = 0; n == 16 && i < n; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)bytes)[i]);
+	return 0;
+}
+
+/* LogExtraFields, an array of byte arrays: only the field that makes a unit ours. */
+static int read_indexer_uid(sd_bus_message *message, void *field)
+{
+	char *text = field;
+	const void *bytes;
+	size_t n;
+	int r = sd_bus_message_enter_container(message, 'a', "ay");
+
+	if (r < 0)
+		return r;
+	text[0] = '\0';
+	while ((r = sd_bus_message_read_array(message, 'y', &bytes, &n)) > 0)
+		if (n == strlen(UID_FIELD) + ID128_TEXT_MAX - 1 &&
+		    memcmp(bytes, UID_FIELD, strlen(UID_FIELD)) == 0)
+			(void)snprintf(text, ID128_TEXT_MAX, "%.*s", ID128_TEXT_MAX - 1,
+				       (const char *)bytes + strlen(UID_FIELD));
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+static const struct {
+	const char *property;
+	const char *type;
+	read_value *read;
+	size_t offset;
+} rows[] = {
+#define ROW(property, type, read, field)                                                           \
+	{                                                                                          \
+		property, type, read, offsetof(struct unit_state, field)                           \
+	}
+	ROW("ActiveState", "s", read_word, active_state),
+	ROW("SubState", "s", read_word, sub_state),
+	ROW("LoadState", "s", read_word, load_state),
+	ROW("Result", "s", read_word, result),
+	ROW("CleanResult", "s", read_word, clean_result),
+	ROW("StatusText", "s", read_text, status_text),
+	ROW("InvocationID", "ay", read_id128, invocation_id),
+	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
+	ROW("UID", "u", read_u32, uid),
+	ROW("MainPID", "u", read_u32, main_pid),
+	ROW("NRestarts", "u", read_u32, n_restarts),
+	ROW("ExecMainCode", "i", read_i32, exec_main_code),
+	ROW("ExecMainStatus", "i", read_i32, exec_main_status),
+	ROW("ExecMainStartTimestamp", "t", read_u64, exec_main_start),
+	ROW("ExecMainExitTimestamp", "t", read_u64, exec_main_exit),
+	ROW("ActiveEnterTimestamp", "t", read_u64, active_enter),
+#undef ROW
+};
+
+void unit_state_init(struct unit_state *state)
+{
+	*state = (struct unit_state){ .uid = UINT32_MAX };
+}
+
+static int read_property(sd_bus_message *message, const char *property, struct unit_state *state)
+{
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		int r;
+
+		if (!streq(rows[i].property, property))
+			continue;
+		r = sd_bus_message_enter_container(message, 'v', rows[i].type);
+		if (r < 0)
+			return r;
+		r = rows[i].read(message, (char *)state + rows[i].offset);
+		return r < 0 ? r : sd_bus_message_exit_container(message);
+	}
+	return sd_bus_message_skip(message, "v");
+}
+
+int unit_state_read(sd_bus_message *message, struct unit_state *state)
+{
+	struct unit_state next = *state;
+	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		const char *property;
+
+		r = sd_bus_message_read_basic(message, 's', &property);
+		if (r < 0)
+			return r;
+		r = read_property(message, property, &next);
+		if (r < 0)
+			return r;
+		r = sd_bus_message_exit_container(message);
+		if (r < 0)
+			return r;
+	}
+	if (r < 0)
+		return r;
+	r = sd_bus_message_exit_container(message);
+	if (r < 0)
+		return r;
+	*state = next;
+	return 0;
+}
+
+bool unit_state_is_live(const struct unit_state *state)
+{
+	static const char *const live[] = { "active", "activating", "deactivating", "reloading",
+					    "refreshing" };
+
+	for (size_t i = 0; i < ELEMENTSOF(live); i++)
+		if (streq(state->active_state, live[i]))
+			return true;
+	return false;
+}
+
+bool unit_state_is_backing_off(const struct unit_state *state)
+{
+	return startswith(state->sub_state, "auto-restart") != NULL;
+}
+
+void unit_state_exit(const struct unit_state *state, struct exit_record *ret)
+{
+	*ret = (struct exit_record){ .time = state->exec_main_exit };
+	if (state->exec_main_code == 0 &&
+	    (isempty(state->result) || streq(state->result, "success")))
+		return;
+	if (state->exec_main_code == CLD_EXITED)
+		ret->code = state->exec_main_status;
+	else if (state->exec_main_code != 0)
+		ret->signal = state->exec_main_status;
+	ret->reason = exit_reason_from_result(state->result, ret->code, ret->signal);
+}

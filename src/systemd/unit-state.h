@@ -1,0 +1,57 @@
+/*
+ * What systemd says of one unit: the properties that the manager decides by, as a table of rows.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "common/util.h"
+#include "model/indexer.h"
+
+#define UNIT_WORD_MAX 32  /* bytes of ActiveState and the like, NUL included */
+#define UNIT_TEXT_MAX 512 /* bytes of StatusText that are kept, NUL included */
+
+struct unit_state {
+	char active_state[UNIT_WORD_MAX]; /* "active", "failed", ... */
+	char sub_state[UNIT_WORD_MAX];
+	char load_state[UNIT_WORD_MAX];
+	char result[UNIT_WORD_MAX]; /* "success", "exit-code", ... */
+	char clean_result[UNIT_WORD_MAX];
+	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
+	char status_text[UNIT_TEXT_MAX];  /* STATUS= of sd_notify(3); indexer-exec says there why it
+					     failed */
+	char indexer_uid[ID128_TEXT_MAX]; /* from LogExtraFields, "" where the unit has none */
+	uint32_t uid;			  /* user id, (uint32_t)-1 where there is none */
+	uint32_t main_pid;
+	uint32_t n_restarts;
+	int32_t exec_main_code;	  /* CLD_EXITED, CLD_KILLED, CLD_DUMPED, or 0 */
+	int32_t exec_main_status; /* exit code or signal number */
+	uint64_t exec_main_start; /* microseconds since the epoch */
+	uint64_t exec_main_exit;
+	uint64_t active_enter;
+};
+
+/* The state before anything is known. */
+void unit_state_init(struct unit_state *state);
+
+/*
+ * Reads a dictionary a{sv} of properties, as GetAll and PropertiesChanged carry it, into the state;
+ * properties that the message does not have stay. Returns 0 or a negative errno.
+ */
+int unit_state_read(sd_bus_message *message, struct unit_state *state);
+
+/* ActiveState is one of those with processes, jobs or restarts to come. */
+bool unit_state_is_live(const struct unit_state *state);
+
+/* The unit waits for its next restart. */
+bool unit_state_is_backing_off(const struct unit_state *state);
+
+/*
+ * How the main process of the last invocation ended, by ExecMain* and Result; reason UNSPECIFIED
+ * where it has not ended yet.
+ */
+void unit_state_exit(const struct unit_state *state, struct exit_record *ret);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kill -9 of the daemon at any moment: what was acknowledged is there, once, and runs undisturbed.
+'use strict';
+
+const { assert, call, project, run, served, sh, show, sleep, test, unit, until } = require('./lib');
+
+const SLEEPER = '#!/bin/sh\necho "started"\nexec sleep infinity\n';
+const ROUNDS = 12;
+const AT_ONCE = 12;
+
+const kill = () => sh('systemctl kill -s KILL --kill-whom=main indexerd.service');
+
+async function list() {
+	const indexers = [];
+	for (let page_token = ''; ;) {
+		const page = await call('ListIndexers', { page_size: 1000, page_token });
+		indexers.push(...page.indexers);
+		if (!(page_token = page.next_page_token))
+			return indexers;
+	}
+}
+
+test('creates under kill -9: acknowledged ones are there, run, were started once', async () => {
+	const project_source = project({ 'main.sh': SLEEPER });
+	const acknowledged = new Map();
+	for (let round = 0; round < ROUNDS; round++) {
+		const calls = Array.from({ length: AT_ONCE }, (_, i) => `k-${round}-${i}`).map((id) =>
+			call('CreateIndexer', {
+				indexer_id: id, indexer: { runtime: 'exec', script: 'main.sh', project_source },
+			}, { deadline: 10_000 }).then((made) => acknowledged.set(id, made), () => {}));
+		await sleep(round * 25); // the moment differs from round to round, by design
+		kill();
+		await Promise.all(calls);
+		await served();
+	}
+	assert.ok(acknowledged.size > 0, 'some were acknowledged');
+	await until(async () => (await list()).every((i) => i.status.state === 'STATE_RUNNING'), { limit: 30_000 });
+	const there = new Map((await list()).map((i) => [i.name.split('/')[1], i]));
+	for (const [id, made] of acknowledged) {
+		assert.equal(there.get(id)?.uid, made.uid, id);
+		if (made.status.main_pid)
+			assert.equal(there.get(id).status.main_pid, made.status.main_pid, `${id} was touched`);
+	}
+	for (const [id, indexer] of there) {
+		assert.equal(show(unit(id), 'NRestarts').NRestarts, '0');
+		const starts = sh(`journalctl -q -o cat INDEXER_UID=${indexer.uid} --grep '^started$' | wc -l`).stdout.trim();
+		assert.equal(starts, '1', `${id} started ${starts} times`);
+	}
+	const units = run('systemctl list-units --plain --no-legend "indexer-k-*.service" | wc -l');
+	assert.equal(Number(units), there.size);
+	await Promise.all([...there.keys()].map((id) => call('DeleteIndexer', { name: `indexers/${id}` })));
+});
+
+test('a delete under kill -9 is finished', async () => {
+	const project_source = project({ 'main.sh': SLEEPER });
+	for (let round = 0; round < 6; round++) {
+		for (let i = 0; i < 6; i++)
+			await call('CreateIndexer', {
+				indexer_id: `d-${i}`,
+				indexer: { runtime: 'exec', script: 'main.sh', project_source, spawned_by: i ? `indexers/d-${i >> 1}` : '' }
+			}).catch((error) => assert.fail(`${round} ${i}: ${error.message}`));
+		const gone = call('DeleteIndexer', { name: 'indexers/d-0' }, { deadline: 20_000 }).catch(() => {});
+		await sleep(10 + round * 40);
+		kill();
+		await gone;
+		await served();
+		await until(async () => {
+			const left = await list();
+			const begun = left.filter((i) => i.status.state === 'STATE_DELETING');
+			return begun.length === 0;
+		}, { limit: 30_000, what: 'no tombstone is left' });
+		if ((await list()).length > 0) // the kill came before the tombstone: nothing was begun
+			await call('DeleteIndexer', { name: 'indexers/d-0' });
+		assert.equal(run('systemctl list-units --all --plain --no-legend "indexer-d-*.service" | wc -l'), '0');
+		assert.equal(run('ls /var/lib/private/indexers | wc -l'), '0');
+	}
+});

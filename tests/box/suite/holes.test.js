@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What libgrpc 1.51 does to itself under a hostile peer, and that it does not do it here.
+'use strict';
+
+const http2 = require('node:http2');
+const net = require('node:net');
+const zlib = require('node:zlib');
+const { ADDRESS, assert, call, client, grpc, health, later, run, sleep, test, until } = require('./lib');
+
+const SOCKET = ADDRESS.replace('unix:', '');
+const resident = () => Number(run(
+	"sed -nE 's/^VmRSS:\\s+([0-9]+) kB/\\1/p' /proc/$(systemctl show -P MainPID indexerd)/status")) / 1000;
+const descriptors = () => Number(run('ls /proc/$(systemctl show -P MainPID indexerd)/fd | wc -l'));
+
+const session = () => {
+	const s = http2.connect('http://localhost', { createConnection: () => net.connect(SOCKET) });
+	s.on('error', () => {});
+	later(() => s.destroy());
+	return s;
+};
+
+const HEADERS = {
+	':method': 'POST', ':path': '/indexerd.v1.IndexerRunner/ListIndexers',
+	'content-type': 'application/grpc', te: 'trailers',
+};
+
+// The answer's headers and trailers together; null if the stream or connection was ended.
+function request(s, headers, body) {
+	return new Promise((resolve) => {
+		const stream = s.request({ ...HEADERS, ...headers });
+		const answer = {};
+		stream.on('response', (h) => Object.assign(answer, h));
+		stream.on('trailers', (h) => Object.assign(answer, h));
+		stream.on('error', () => {});
+		stream.on('close', () => resolve(answer['grpc-status'] === undefined ? null : answer));
+		stream.resume();
+		stream.end(body);
+	});
+}
+
+test('a gzip bomb is not unpacked', async () => {
+	const bomb = zlib.gzipSync(Buffer.alloc(200 << 20));
+	const frame = Buffer.concat([Buffer.from([1, 0, 0, 0, 0]), bomb]);
+	frame.writeUInt32BE(bomb.length, 1);
+	const answer = await request(session(), { 'grpc-encoding': 'gzip' }, frame);
+	assert.notEqual(answer?.['grpc-status'], '0');
+	assert.ok(resident() < 100, `${resident()} MB resident`);
+	assert.equal(await health(), 'SERVING');
+});
+
+test('long header literals: the peer is refused, others are served meanwhile', async () => {
+	const s = session();
+	const big = request(s, { 'x-long': 'x'.repeat(60_000) }, Buffer.alloc(5));
+	const began = Date.now();
+	assert.equal(await health('', { deadline: 5_000 }), 'SERVING');
+	assert.ok(Date.now() - began < 5_000);
+	const answer = await Promise.race([big, sleep(10_000)]);
+	assert.notEqual(answer?.['grpc-status'], '0');
+	assert.ok(resident() < 100, `${resident()} MB resident`);
+});
+
+test('rapid resets are bounded, and others are served meanwhile', async () => {
+	const s = session();
+	const end = Date.now() + 3_000;
+	let n = 0;
+	while (Date.now() < end && !s.destroyed && n < 30_000) {
+		for (let i = 0; i < 200 && !s.destroyed; i++, n++) {
+			const stream = s.request(HEADERS);
+			stream.on('error', () => {});
+			stream.close(http2.constants.NGHTTP2_CANCEL);
+		}
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+	assert.equal(await health('', { deadline: 10_000 }), 'SERVING');
+	assert.ok(resident() < 400, `${resident()} MB resident after ${n} resets`);
+});
+
+test('connections of one peer are bounded, and given back', async () => {
+	const before = descriptors();
+	const sockets = [];
+	for (let i = 0; i < 3_000; i++) {
+		const socket = net.connect(SOCKET);
+		socket.on('error', () => {});
+		sockets.push(socket);
+		if (i % 200 === 199)
+			await sleep(20); // the backlog is 128: let it be accepted
+	}
+	later(() => sockets.forEach((socket) => socket.destroy()));
+	await until(() => sockets.some((socket) => socket.destroyed || socket.readableEnded || socket.closed) || descriptors() > 500);
+	assert.ok(descriptors() < 6_000, `${descriptors()} descriptors`);
+	for (const socket of sockets)
+		socket.destroy();
+	await until(() => descriptors() < before + 100, { limit: 30_000, what: 'the descriptors are given back' });
+	assert.equal(await health('', { deadline: 20_000 }), 'SERVING');
+});
+
+test('mute peers do not keep others out', async () => {
+	const mute = Array.from({ length: 200 }, () => net.connect(SOCKET));
+	mute.forEach((socket) => socket.on('error', () => {}));
+	later(() => mute.forEach((socket) => socket.destroy()));
+	assert.equal(await health('', { deadline: 5_000 }), 'SERVING');
+	await call('ListIndexers', {});
+});
+
+test('bytes that are no HTTP/2 close only their own connection', async () => {
+	const socket = net.connect(SOCKET);
+	socket.on('error', () => {});
+	socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+	await new Promise((resolve) => {
+		socket.on('close', resolve);
+		socket.on('end', resolve);
+		socket.resume();
+		setTimeout(resolve, 10_000);
+	});
+	socket.destroy();
+	assert.equal(await health(), 'SERVING');
+});

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// StreamLogs: levels, where it begins, following, ends; and that journalctl says the same.
+'use strict';
+
+const fs = require('node:fs');
+const { assert, call, project, refused, run, sh, stream, test, unit, until } = require('./lib');
+
+const create = (indexer_id, files, indexer = {}) => call('CreateIndexer', {
+	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project(files), ...indexer },
+});
+
+const LEVELS = '#!/bin/sh\nfor n in 0 1 2 3 4 5 6 7; do echo "<$n>priority $n"; done\necho plain\n' +
+	'exec sleep infinity\n';
+
+async function all(request) {
+	const records = [];
+	const source = stream('StreamLogs', { no_follow: true, ...request });
+	for (let record; (record = await source.next()) !== null;)
+		records.push(record);
+	return records;
+}
+
+const stored = (id, line) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(line));
+
+test('each priority has its level, and level is a minimum', async () => {
+	const { uid } = await create('levels', { 'main.sh': LEVELS });
+	await stored('levels', 'plain');
+	const records = await all({ parent: 'indexers/levels' });
+	assert.deepEqual(records.map((r) => [r.content, r.level]), [
+		['priority 0', 'LOG_LEVEL_ERROR'], ['priority 1', 'LOG_LEVEL_ERROR'],
+		['priority 2', 'LOG_LEVEL_ERROR'], ['priority 3', 'LOG_LEVEL_ERROR'],
+		['priority 4', 'LOG_LEVEL_WARNING'], ['priority 5', 'LOG_LEVEL_INFO'],
+		['priority 6', 'LOG_LEVEL_INFO'], ['priority 7', 'LOG_LEVEL_DEBUG'],
+		['plain', 'LOG_LEVEL_INFO'],
+	]);
+	for (const record of records) {
+		assert.equal(record.indexer, 'indexers/levels');
+		assert.ok(Math.abs(record.time.seconds - Date.now() / 1000) < 60);
+	}
+	for (const [level, n] of [['TRACE', 9], ['DEBUG', 9], ['INFO', 8], ['WARNING', 5], ['ERROR', 4]])
+		assert.equal((await all({ parent: 'indexers/levels', level: `LOG_LEVEL_${level}` })).length, n, level);
+	assert.equal(run(`journalctl -q -o cat -p err INDEXER_UID=${uid} | wc -l`), '4');
+});
+
+test('tail and since, alone and together', async () => {
+	await create('range', {
+		'main.sh': '#!/bin/bash\nfor i in 1 2 3 4 5; do echo "<4>early $i"; echo "early $i"; done\n' +
+			'until [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\n' +
+			'for i in 1 2 3 4 5; do echo "late $i"; done\nexec sleep infinity\n',
+	});
+	await stored('range', 'early 5');
+	const middle = Number(run('sleep 0.01; date +%s%N')) / 1e9;
+	fs.writeFileSync('/var/lib/private/indexers/range/go', '');
+	await stored('range', 'late 5');
+	const since = { seconds: Math.floor(middle), nanos: Math.floor((middle % 1) * 1e9) };
+	const parent = 'indexers/range';
+	const contents = async (request) => (await all({ parent, ...request })).map((r) => r.content);
+	assert.deepEqual(await contents({ tail: 2 }), ['late 4', 'late 5']);
+	assert.deepEqual(await contents({ tail: 2, level: 'LOG_LEVEL_WARNING' }), ['early 4', 'early 5']);
+	assert.equal((await contents({ tail: 1000 })).length, 15);
+	assert.deepEqual(await contents({ since }), ['late 1', 'late 2', 'late 3', 'late 4', 'late 5']);
+	assert.deepEqual(await contents({ since, tail: 3 }), ['late 3', 'late 4', 'late 5']);
+	assert.equal((await contents({ since, tail: 100 })).length, 5);
+	assert.deepEqual(await contents({ since: { seconds: Math.floor(Date.now() / 1000) + 3600 } }), []);
+});
+
+test('an endless stream gives what is stored and then each new line, once and in order', async () => {
+	await create('endless', {
+		'main.sh': '#!/bin/bash\nfor ((i = 0; ; i++)); do echo "n $i"; sleep 0.002; done\n',
+	});
+	const follower = stream('StreamLogs', { parent: 'indexers/endless' });
+	const records = await follower.take(3000, 30_000);
+	assert.deepEqual(records.map((r) => r.content), records.map((_, i) => `n ${i}`));
+	follower.cancel();
+});
+
+test('a slow reader slows only itself', async () => {
+	await create('busy', {
+		'main.sh': '#!/bin/bash\nseq -f "line %.0f of some bytes to fill what is between two programs" 60000\n' +
+			'until [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\necho the end\nexec sleep infinity\n',
+	});
+	const slow = stream('StreamLogs', { parent: 'indexers/busy' });
+	await slow.next();
+	const quick = stream('StreamLogs', { parent: 'indexers/busy' });
+	assert.equal((await quick.take(60_000, 30_000)).length, 60_000);
+	fs.writeFileSync('/var/lib/private/indexers/busy/go', '');
+	assert.equal((await quick.next()).content, 'the end');
+	const rest = await slow.take(60_000, 30_000);
+	assert.equal(rest.at(-1).content, 'the end');
+	assert.equal(rest[0].content.split(' ')[1], '2');
+});
+
+test('the stream ends with OK when the indexer is deleted, after its last line', async () => {
+	await create('ends', {
+		'main.sh': '#!/bin/bash\ntrap "echo last words; exit 0" TERM\necho up\nwhile :; do sleep 0.05; done\n',
+	});
+	const follower = stream('StreamLogs', { parent: 'indexers/ends' });
+	assert.equal((await follower.next()).content, 'up');
+	await call('DeleteIndexer', { name: 'indexers/ends' });
+	let last;
+	for (let record; (record = await follower.next()) !== null;)
+		last = record.content;
+	assert.equal(last, 'last words');
+});
+
+test('an earlier indexer of the same id has other logs', async () => {
+	await create('reborn', { 'main.sh': '#!/bin/sh\necho first life\nexec sleep infinity\n' });
+	await stored('reborn', 'first life');
+	await call('DeleteIndexer', { name: 'indexers/reborn' });
+	await create('reborn', { 'main.sh': '#!/bin/sh\necho second life\nexec sleep infinity\n' });
+	await stored('reborn', 'second life');
+	assert.deepEqual((await all({ parent: 'indexers/reborn' })).map((r) => r.content), ['second life']);
+});
+
+test('the last lines before an exit, a crash and a SIGKILL arrive', async () => {
+	const restart = { policy: 'POLICY_NEVER' };
+	for (const [id, end] of [['exits', 'exit 3'], ['crashes', 'kill -SEGV $$'], ['killed', 'kill -KILL $$']]) {
+		await create(id, { 'main.sh': `#!/bin/bash\nseq 2000\nprintf "no newline"\n${end}\n` }, { restart });
+		await stored(id, 'no newline');
+		assert.equal((await all({ parent: `indexers/${id}` })).length, 2001, id);
+	}
+});
+
+test('bytes that are no UTF-8, control characters and very long lines survive', async () => {
+	await create('odd', {
+		'main.sh': '#!/bin/bash\nprintf "a\\xff\\xfeb\\n"\nhead -c 100000 /dev/zero | tr "\\0" x; echo\n' +
+			'printf "tab\\there\\n"\necho end\nexec sleep infinity\n',
+	});
+	await stored('odd', 'end');
+	const records = (await all({ parent: 'indexers/odd' })).map((r) => r.content);
+	assert.match(records[0], /^a\ufffd+b$/);
+	assert.equal(records.slice(1, -2).join('').length, 100_000);
+	assert.deepEqual(records.slice(-2), ['tab\there', 'end']);
+});
+
+test('stdout and stderr are told apart, in the order they were written in by each', async () => {
+	const { uid } = await create('both', {
+		'main.sh': '#!/bin/sh\necho out 1\necho err 1 >&2\necho out 2\necho err 2 >&2\nexec sleep infinity\n',
+	});
+	await stored('both', 'err 2');
+	const of = (name) => sh(`journalctl -q -o cat INDEXER_UID=${uid} INDEXER_STREAM=${name}`).stdout;
+	assert.equal(of('stdout'), 'out 1\nout 2\n');
+	assert.equal(of('stderr'), 'err 1\nerr 2\n');
+});
+
+test('an Apibara project’s lines have their levels in the journal itself', async () => {
+	const lines = ['transfers            | info Transforming block', 'transfers            | warn odd value',
+		'transfers            | error no such pool', 'transfers            | debug details'];
+	const source = project({
+		'.apibara/build/start.mjs': lines.map((l) => `console.log(${JSON.stringify(l)});`).join('\n') +
+			'\nsetInterval(() => {}, 1000);\n',
+	});
+	const { uid, status } = await call('CreateIndexer', {
+		indexer_id: 'apibara', indexer: { runtime: 'apibara', script: 'transfers', project_source: source },
+	});
+	assert.equal(status.state, 'STATE_RUNNING');
+	const at = (p) => sh(`journalctl -q -o cat INDEXER_UID=${uid} PRIORITY=${p}`).stdout;
+	await until(() => at(7));
+	assert.match(at(3), /no such pool/);
+	assert.match(at(4), /odd value/);
+	assert.match(at(6), /Transforming/);
+	await refused(call('CreateIndexer', {
+		indexer_id: 'option', indexer: { runtime: 'apibara', script: '--help', project_source: source },
+	}), 'INVALID_ARGUMENT', /indexer\.script/);
+});
+
+test('200 streams at once each have all lines', async () => {
+	await create('crowd', {
+		'main.sh': '#!/bin/bash\nuntil [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\nseq 500\nexec sleep infinity\n',
+	});
+	const streams = Array.from({ length: 200 }, () => stream('StreamLogs', { parent: 'indexers/crowd' }));
+	fs.writeFileSync('/var/lib/private/indexers/crowd/go', '');
+	const expected = Array.from({ length: 500 }, (_, i) => String(i + 1));
+	for (const records of await Promise.all(streams.map((s) => s.take(500, 60_000))))
+		assert.deepEqual(records.map((r) => r.content), expected);
+});

@@ -1,0 +1,84 @@
+/*
+ * Fuzz target: templates and whole runtime files. The first byte chooses which. A template that
+ * parses must expand into a number of words that no value can change, and every complaint must say
+ * where it is.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "common/util.h"
+#include "runtime/private.h"
+#include "runtime/strv.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *const args[] = { (char *)"--a b", (char *)"${ID}" };
+
+/* The number of words, with each variable set to one text. */
+static size_t count_words(const struct template *template, const char *text)
+{
+	struct template_values values = { .args = args, .n_args = ELEMENTSOF(args) };
+	char **argv = NULL;
+	size_t n = 0, counted = 0;
+
+	for (size_t i = 0; i < TEMPLATE_VARIABLES; i++)
+		values.text[i] = text;
+	if (template_expand(template, &values, &argv, &n) < 0)
+		abort();
+	for (char **s = argv; *s; s++)
+		counted++;
+	assert(counted == n);
+	strv_free(argv);
+	return n;
+}
+
+static void try_template(const char *text, enum template_mode mode)
+{
+	_cleanup_(template_freep) struct template *template = NULL;
+	struct complaint complaint = {};
+	int r = template_parse(text, mode, &template, &complaint);
+
+	if (r != 0) {
+		assert(r == MALFORMED && !template && complaint.text[0]);
+		assert(complaint.column <= strlen(text) + 1);
+		return;
+	}
+	assert(count_words(template, "x") == count_words(template, " ' \" $$ ${ID} ${X:+ y} \\"));
+	assert(count_words(template, "") <= count_words(template, "x"));
+	(void)template_program_is_absolute(template);
+}
+
+static void try_file(char *text, size_t size)
+{
+	struct runtime *runtime = calloc(1, sizeof(*runtime));
+	struct complaint complaint = {};
+	int r;
+
+	if (!runtime)
+		abort();
+	r = runtime_parse(runtime, text, size, &complaint);
+	assert(r == 0 ? runtime->exec != NULL : r == MALFORMED && complaint.text[0]);
+	runtime_free(runtime);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text;
+
+	if (size == 0)
+		return 0;
+	text = malloc(size);
+	if (!text)
+		abort();
+	memcpy(text, data + 1, size - 1);
+	text[size - 1] = '\0';
+	if (data[0] == 'F')
+		try_file(text, size - 1);
+	else
+		try_template(text, data[0] == 'T' ? TEMPLATE_TEXT : TEMPLATE_COMMAND);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,232 @@
+/*
+ * Follows one indexer's numbered lines (journal-write) with many streams, and checks that each
+ * stream gets each line of its level once and in order.
+ *
+ *   journal-stress [-g] UID LAST follow STREAMS    streams of random levels that refuse at random
+ * and are resumed by another thread journal-stress [-g] UID LAST handover TIMES    streams opened
+ * with a tail while lines are written, watched until they are live, closed at any moment
+ *
+ * LAST is the number of the last line. -g allows gaps: old records may be vacuumed away. Prints one
+ * summary line; exits 1 where a stream was wrong or has not come to LAST within two minutes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "journal-lines.h"
+
+#define LIMIT	    (120 * USEC_PER_SEC)
+#define STREAMS_MAX 1000
+
+struct follower {
+	struct log_query query;
+	struct log_stream *stream;
+	atomic_long last; /* number of the last record, -1 before the first */
+	long n, gaps, wrong;
+	unsigned seed, refusal; /* one of so many records is refused */
+	atomic_bool parked, ended;
+	atomic_long refused;
+	atomic_int live_flushes;
+};
+
+static bool gaps_allowed;
+static atomic_bool over;
+static atomic_long n_late; /* callbacks after close */
+
+static long expected_after(const struct follower *f, long number)
+{
+	do
+		number++;
+	while (line_level(number) < f->query.level);
+	return number;
+}
+
+static void check(struct follower *f, long number, enum level level)
+{
+	long last = atomic_load(&f->last), next = expected_after(f, last);
+	bool is_first = f->n == 0 && f->query.tail > 0;
+
+	if (level != line_level(number) || number <= last ||
+	    (number != next && !is_first && !gaps_allowed)) {
+		if (f->wrong++ == 0)
+			printf("# level %d: %ld after %ld\n", (int)f->query.level, number, last);
+	} else if (number != next && !is_first) {
+		f->gaps++;
+	}
+}
+
+static int on_record(const struct log_record *record, void *userdata)
+{
+	struct follower *f = userdata;
+	char text[32];
+	long number;
+
+	if (atomic_load(&f->ended))
+		atomic_fetch_add(&n_late, 1);
+	if (f->refusal > 0 && (unsigned)rand_r(&f->seed) % f->refusal == 0) {
+		atomic_fetch_add(&f->refused, 1);
+		atomic_store(&f->parked, true);
+		return -EAGAIN;
+	}
+	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(record->content_size, (size_t)20),
+		       record->content);
+	number = atol(text);
+	check(f, number, record->level);
+	f->n++;
+	atomic_store(&f->last, number);
+	return 0;
+}
+
+static void on_flush(void *userdata)
+{
+	struct follower *f = userdata;
+
+	atomic_fetch_add(&f->live_flushes, 1);
+}
+
+static void on_end(int error, void *userdata)
+{
+	struct follower *f = userdata;
+
+	printf("# ended: %d\n", error);
+	f->wrong++;
+}
+
+static const struct log_sink sink = { .record = on_record, .end = on_end, .flush = on_flush };
+
+struct crowd {
+	struct follower *followers;
+	int n;
+};
+
+/* Resumes parked followers, now and then too early or without need. */
+static void *resume_thread(void *userdata)
+{
+	struct crowd *crowd = userdata;
+	unsigned seed = 7;
+
+	while (!atomic_load(&over)) {
+		for (int i = 0; i < crowd->n; i++) {
+			struct follower *f = &crowd->followers[i];
+
+			if (atomic_exchange(&f->parked, false) || rand_r(&seed) % 1000 == 0)
+				log_stream_resume(f->stream);
+		}
+		usleep((unsigned)rand_r(&seed) % 3000);
+	}
+	return NULL;
+}
+
+static int follow(struct journal *journal, const char *uid, long last, int n)
+{
+	struct follower *followers = calloc((size_t)n, sizeof(*followers));
+	struct crowd crowd = { followers, n };
+	uint64_t begin = now_usec(CLOCK_MONOTONIC);
+	long refused = 0, wrong = 0, gaps = 0, records = 0, least = last + 1;
+	pthread_t thread;
+	unsigned seed = (unsigned)begin;
+	int done = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct follower *f = &followers[i];
+
+		(void)snprintf(f->query.uid, sizeof(f->query.uid), "%s", uid);
+		f->query.level = (enum level)(rand_r(&seed) % (LEVEL_ERROR + 1));
+		f->query.follow = true;
+		f->seed = seed + (unsigned)i;
+		f->refusal = i % 5 == 0 ? 0 : 200 + (unsigned)rand_r(&seed) % 5000;
+		f->last = -1;
+		if (log_stream_open(journal, &f->query, &sink, f, &f->stream) < 0)
+			return 1;
+		usleep((unsigned)rand_r(&seed) % 20000);
+	}
+	pthread_create(&thread, NULL, resume_thread, &crowd);
+	while (done < n && now_usec(CLOCK_MONOTONIC) - begin < LIMIT) {
+		usleep(20000);
+		done = 0;
+		for (int i = 0; i < n; i++)
+			done += atomic_load(&followers[i].last) >= last;
+	}
+	usleep(500000); /* what would come twice comes now */
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < n; i++) {
+		struct follower *f = &followers[i];
+
+		log_stream_close(f->stream);
+		if (atomic_load(&f->last) < last)
+			printf("# level %d stands at %ld\n", (int)f->query.level,
+			       atomic_load(&f->last));
+		refused += f->refused;
+		wrong += f->wrong;
+		gaps += f->gaps;
+		records += f->n;
+		if (f->query.level <= LEVEL_TRACE)
+			least = MIN(least, f->n);
+	}
+	free(followers);
+	printf("%d of %d streams complete, %ld records, %ld refused, %ld gaps, %ld wrong, "
+	       "at least %ld of %ld lines, %.1f s\n",
+	       done, n, records, refused, gaps, wrong, least, last + 1,
+	       (double)(now_usec(CLOCK_MONOTONIC) - begin) / 1e6);
+	return done < n || wrong > 0;
+}
+
+static int handover(struct journal *journal, const char *uid, long last, int times)
+{
+	uint64_t begin = now_usec(CLOCK_MONOTONIC);
+	unsigned seed = (unsigned)begin;
+	long wrong = 0, records = 0, reached = 0;
+	int i;
+
+	for (i = 0; i < times && reached < last && now_usec(CLOCK_MONOTONIC) - begin < LIMIT; i++) {
+		struct follower f = { .last = -1, .refusal = i % 2 ? 0 : 500, .seed = seed };
+
+		(void)snprintf(f.query.uid, sizeof(f.query.uid), "%s", uid);
+		f.query.follow = true;
+		f.query.level = (enum level)(rand_r(&seed) % (LEVEL_ERROR + 1));
+		f.query.tail = 1 + rand_r(&seed) % 2000;
+		if (log_stream_open(journal, &f.query, &sink, &f, &f.stream) < 0)
+			return 1;
+		while (f.live_flushes < 4 && atomic_load(&f.last) < last &&
+		       now_usec(CLOCK_MONOTONIC) - begin < LIMIT) {
+			usleep((unsigned)rand_r(&seed) % 3000);
+			if (atomic_exchange(&f.parked, false))
+				log_stream_resume(f.stream);
+		}
+		log_stream_close(f.stream);
+		atomic_store(&f.ended, true);
+		wrong += f.wrong;
+		records += f.n;
+		reached = MAX(reached, atomic_load(&f.last));
+	}
+	printf("%d handovers, %ld records, %ld wrong, %ld late, %.1f s\n", i, records, wrong,
+	       atomic_load(&n_late), (double)(now_usec(CLOCK_MONOTONIC) - begin) / 1e6);
+	return wrong > 0 || atomic_load(&n_late) > 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct journal *journal;
+	int r, n;
+
+	if (argc > 1 && streq(argv[1], "-g")) {
+		gaps_allowed = true;
+		argc--, argv++;
+	}
+	if (argc != 5 || !is_last_candidate(atol(argv[2])))
+		return 2;
+	n = atoi(argv[4]);
+	if (n < 1 || n > STREAMS_MAX || journal_new(NULL, &journal) < 0)
+		return 2;
+	r = streq(argv[3], "follow") ? follow(journal, argv[1], atol(argv[2]), n)
+				     : handover(journal, argv[1], atol(argv[2]), n);
+	journal_free(journal);
+	return r;
+}

@@ -1,0 +1,60 @@
+/*
+ * Writes numbered lines to the journal as indexer-exec does: by the native protocol, one datagram
+ * each, at levels that follow from the number. To be run in a unit with
+ * LogExtraFields=INDEXER_UID=.
+ *
+ *   journal-write FIRST COUNT [MICROSECONDS-BETWEEN]
+ *
+ * A journald that is not there is waited for, so that nothing is lost while it restarts.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "journal-lines.h"
+
+static int send_line(int fd, const char *line, size_t size)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX,
+					     .sun_path = "/run/systemd/journal/socket" };
+
+	while (sendto(fd, line, size, 0, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno != ECONNREFUSED && errno != ENOENT && errno != ENOBUFS &&
+		    errno != ECONNRESET && errno != EINTR)
+			return -errno;
+		usleep(1000);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	long first = argc > 1 ? atol(argv[1]) : 0, count = argc > 2 ? atol(argv[2]) : 1;
+	unsigned pause = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n, r;
+	char line[512];
+
+	for (long i = first; fd >= 0 && i < first + count; i++) {
+		enum level level = line_level(i);
+
+		n = snprintf(line, sizeof(line),
+			     "MESSAGE=%ld is a line of about the length that indexers write, "
+			     "block=1234567 hash=0xdeadbeef\nPRIORITY=%d\nSYSLOG_IDENTIFIER=test\n"
+			     "INDEXER_STREAM=stdout\nINDEXER_LINE=%ld\n%s",
+			     i, priority_from_level(level), i + 1,
+			     level == LEVEL_TRACE ? "INDEXER_LEVEL=trace\n" : "");
+		r = send_line(fd, line, (size_t)n);
+		if (r < 0) {
+			fprintf(stderr, "journal-write: %s\n", strerror(-r));
+			return 1;
+		}
+		if (pause > 0)
+			usleep(pause);
+	}
+	return fd < 0;
+}

@@ -1,0 +1,199 @@
+/*
+ * The journal without a journald: positions, the fields of an exit, and streams over a directory
+ * that has no journal yet. The rest is tried in a box, with tests/tools/journal-*.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "journal/exit.h"
+#include "journal/journal.h"
+#include "journal/position.h"
+#include "tap.h"
+
+#define S1 "s=72be3e3e8f484fb180807c96f3ab7b80;"
+#define S2 "s=82be3e3e8f484fb180807c96f3ab7b80;"
+#define B1 "b=3e7ec1dbbc5e49bda5440dbafebeb9bf;"
+#define B2 "b=4e7ec1dbbc5e49bda5440dbafebeb9bf;"
+
+static void test_parse(void)
+{
+	static const char good[] = S1 "i=49414;" B1 "m=88387956;t=66109ab557a9d;x=420c9bbd1df0194c";
+	static const char *const bad[] = {
+		"",
+		";",
+		"s",
+		"s=",
+		S1 "i=1;" B1 "m=2",
+		S1 "i=;" B1 "m=2;t=3",
+		S1 "i=g;" B1 "m=2;t=3",
+		S1 "i=11111111111111111;" B1 "m=2;t=3",
+		"s=72be;i=1;" B1 "m=2;t=3",
+		S1 "i=1;" B1 "m=2;t=3;",
+		S1 "i=1;" B1
+		   "m=2;t=3;x=1;y=0000000000000000000000000000000000000000000000000000000000"
+		   "0000000000000000000000000000000000000000000000",
+	};
+	struct position p = { .seqnum = 7 };
+
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+		ok(position_parse(bad[i], &p) == -EINVAL && p.seqnum == 7 && !position_is_set(&p),
+		   "'%s' is no cursor", bad[i]);
+	is_int(position_parse(good, &p), 0, "a cursor");
+	is_str(p.cursor, good, "is kept");
+	is_int(p.seqnum, 0x49414, "number");
+	is_int(p.monotonic, 0x88387956, "monotonic time");
+	is_int(p.realtime, 0x66109ab557a9d, "wall clock");
+	is_int(p.seqnum_id.bytes[0], 0x72, "series");
+	is_int(p.boot_id.bytes[15], 0xbf, "boot");
+}
+
+static void test_compare(void)
+{
+	static const struct {
+		const char *a, *b;
+		int want;
+		const char *name;
+	} rows[] = {
+		{ S1 "i=1;" B1 "m=9;t=9", S1 "i=2;" B1 "m=1;t=1", -1, "number before times" },
+		{ S1 "i=2;" B1 "m=9;t=9", S1 "i=2;" B2 "m=1;t=1", 0, "the same number" },
+		{ S1 "i=9;" B1 "m=1;t=9", S2 "i=1;" B1 "m=2;t=1", -1, "one boot: monotonic time" },
+		{ S1 "i=9;" B1 "m=1;t=9", S2 "i=1;" B1 "m=1;t=1", 1, "then the wall clock" },
+		{ S1 "i=9;" B1 "m=9;t=1", S2 "i=1;" B2 "m=1;t=2", -1, "two boots: the wall clock" },
+		{ S1 "i=9;" B1 "m=9;t=2", S2 "i=1;" B2 "m=1;t=2", 0, "nothing tells them apart" },
+	};
+	struct position a, b;
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		ok(position_parse(rows[i].a, &a) == 0 && position_parse(rows[i].b, &b) == 0,
+		   "cursors: %s", rows[i].name);
+		is_int(position_compare(&a, &b), rows[i].want, "%s", rows[i].name);
+		is_int(position_compare(&b, &a), -rows[i].want, "%s, turned round", rows[i].name);
+	}
+}
+
+static void test_exit(void)
+{
+	static const struct {
+		struct exit_fields fields;
+		int found, code, signal;
+		enum exit_reason reason;
+	} rows[] = {
+		{ { .time = 5 }, 0, 0, 0, EXIT_REASON_UNSPECIFIED },
+		{ { .success = true }, 1, 0, 0, EXIT_REASON_EXITED },
+		{ { "exited", "3", "exit-code" }, 1, 3, 0, EXIT_REASON_EXITED },
+		{ { "exited", "3", "" }, 1, 3, 0, EXIT_REASON_EXITED },
+		{ { "exited", "78", "exit-code" }, 1, 78, 0, EXIT_REASON_CONFIGURATION },
+		{ { "exited", "200", "exit-code" }, 1, 200, 0, EXIT_REASON_START_FAILED },
+		{ { "exited", "203", "exit-code" }, 1, 203, 0, EXIT_REASON_START_FAILED },
+		{ { "killed", "9", "signal" }, 1, 0, 9, EXIT_REASON_SIGNALED },
+		{ { "killed", "KILL", "signal" }, 1, 0, 9, EXIT_REASON_SIGNALED },
+		{ { "dumped", "11", "core-dump" }, 1, 0, 11, EXIT_REASON_SIGNALED },
+		{ { "killed", "9", "oom-kill" }, 1, 0, 9, EXIT_REASON_OUT_OF_MEMORY },
+		{ { "killed", "9", "timeout" }, 1, 0, 9, EXIT_REASON_TIMED_OUT },
+		{ { "", "", "timeout" }, 1, 0, 0, EXIT_REASON_TIMED_OUT },
+		{ { "killed", "6", "watchdog" }, 1, 0, 6, EXIT_REASON_TIMED_OUT },
+		{ { "", "", "resources" }, 1, 0, 0, EXIT_REASON_START_FAILED },
+		{ { "exited", "no number", "exit-code" }, 1, 0, 0, EXIT_REASON_EXITED },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct exit_record record = { 0 };
+
+		is_int(exit_from_fields(&rows[i].fields, &record), rows[i].found, "%s %s %s",
+		       rows[i].fields.code, rows[i].fields.status, rows[i].fields.result);
+		ok(record.code == rows[i].code && record.signal == rows[i].signal &&
+			   record.reason == rows[i].reason,
+		   "  code, signal and reason");
+	}
+}
+
+struct watcher {
+	sem_t ended;
+	int error;
+};
+
+static int on_record(const struct log_record *record, void *userdata)
+{
+	(void)record, (void)userdata;
+	return 0;
+}
+
+static void on_end(int error, void *userdata)
+{
+	struct watcher *watcher = userdata;
+
+	watcher->error = error;
+	sem_post(&watcher->ended);
+}
+
+static void on_flush(void *userdata)
+{
+	(void)userdata;
+}
+
+static const struct log_sink sink = { .record = on_record, .end = on_end, .flush = on_flush };
+
+/* True where the stream ends, with this error, within the milliseconds. */
+static bool ends(struct watcher *watcher, int error, unsigned msec)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)(msec % 1000) * 1000000;
+	until.tv_sec += msec / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	return sem_timedwait(&watcher->ended, &until) == 0 && watcher->error == error;
+}
+
+static void test_streams(const char *directory)
+{
+	struct log_query query = { .uid = "0123456789abcdef0123456789abcdef" };
+	struct watcher watcher = { .error = 1 };
+	struct log_stream *stream;
+	struct journal *journal;
+
+	sem_init(&watcher.ended, 0, 0);
+	is_int(journal_new(directory, &journal), 0, "the threads start");
+	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "a stream");
+	ok(ends(&watcher, 0, 5000), "without follow it ends where there is nothing");
+	log_stream_resume(stream);
+	log_stream_finish(stream);
+	log_stream_close(stream);
+
+	query.follow = true;
+	query.tail = 10;
+	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "with follow");
+	ok(!ends(&watcher, 0, 100), "it waits");
+	log_stream_finish(stream);
+	ok(ends(&watcher, 0, 5000), "and ends when it is told that no more will come");
+	log_stream_close(stream);
+
+	for (unsigned i = 0; i < 200; i++) {
+		log_stream_open(journal, &query, &sink, &watcher, &stream);
+		usleep(i * 10);
+		if (i % 3 == 0)
+			log_stream_finish(stream);
+		log_stream_close(stream);
+	}
+	ok(true, "closed at any moment");
+	ok(journal_free(journal) == NULL, "the threads stop");
+}
+
+int main(void)
+{
+	char directory[] = "/tmp/test-journal.XXXXXX";
+
+	test_parse();
+	test_compare();
+	test_exit();
+	if (ok(mkdtemp(directory) != NULL, "a directory")) {
+		test_streams(directory);
+		rmdir(directory);
+	}
+	return tap_done();
+}

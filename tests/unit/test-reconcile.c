@@ -1,0 +1,173 @@
+/*
+ * The decision's table, row by row: what is wanted, what is, and what must follow.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/util.h"
+#include "model/reconcile.h"
+#include "tap.h"
+
+struct row {
+	const char *name;
+	struct wanted wanted;
+	struct actual actual;
+	enum action action;
+};
+
+static const struct row rows[] = {
+	{ "a fresh row starts", {}, { .presence = UNIT_ABSENT }, ACTION_START },
+	{ "after a reboot what ran starts",
+	  { .same_boot = false },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_START },
+	{ "after a reboot what was stopped starts",
+	  { .same_boot = false, .stopped = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_START },
+	{ "after a reboot what could not start is tried again",
+	  { .same_boot = false, .start_failed = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_START },
+	{ "nothing is decided before systemd was asked",
+	  {},
+	  { .presence = UNIT_UNKNOWN },
+	  ACTION_NONE },
+	{ "nothing is decided while a job runs",
+	  {},
+	  { .presence = UNIT_ABSENT, .busy = true },
+	  ACTION_NONE },
+	{ "a unit started just before a crash is adopted, not started again",
+	  {},
+	  { .presence = UNIT_LIVE },
+	  ACTION_NOTE_START },
+	{ "a unit restarted by systemd meanwhile is noted",
+	  { .same_boot = true },
+	  { .presence = UNIT_LIVE, .same_invocation = false },
+	  ACTION_NOTE_START },
+	{ "a running unit is left alone",
+	  { .same_boot = true },
+	  { .presence = UNIT_LIVE, .same_invocation = true },
+	  ACTION_NONE },
+	{ "a unit that somebody stopped is noted and not started",
+	  { .same_boot = true },
+	  { .presence = UNIT_IDLE, .same_invocation = true },
+	  ACTION_NOTE_END },
+	{ "a failed unit is noted and not started",
+	  { .same_boot = true },
+	  { .presence = UNIT_FAILED, .same_invocation = true },
+	  ACTION_NOTE_END },
+	{ "gone without a failure: somebody stopped it",
+	  { .same_boot = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_NOTE_STOPPED },
+	{ "gone with a failure in the journal: started",
+	  { .same_boot = true },
+	  { .presence = UNIT_ABSENT, .failed_away = true },
+	  ACTION_START },
+	{ "stopped in this boot: respected",
+	  { .same_boot = true, .stopped = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_NONE },
+	{ "stopped in this boot: respected even where the journal has an older failure",
+	  { .same_boot = true, .stopped = true },
+	  { .presence = UNIT_ABSENT, .failed_away = true },
+	  ACTION_NONE },
+	{ "refused by systemd in this boot: not tried for ever",
+	  { .same_boot = true, .start_failed = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_NONE },
+	{ "somebody else's unit is never touched",
+	  {},
+	  { .presence = UNIT_FOREIGN },
+	  ACTION_NOTE_FOREIGN },
+	{ "delete waits for children",
+	  { .tombstone = true, .has_children = true },
+	  { .presence = UNIT_LIVE },
+	  ACTION_NONE },
+	{ "delete waits for children, unit gone",
+	  { .tombstone = true, .has_children = true },
+	  { .presence = UNIT_ABSENT, .has_state = true },
+	  ACTION_NONE },
+	{ "delete waits for children, unit failed",
+	  { .tombstone = true, .has_children = true },
+	  { .presence = UNIT_FAILED },
+	  ACTION_NONE },
+	{ "delete stops",
+	  { .tombstone = true, .same_boot = true },
+	  { .presence = UNIT_LIVE },
+	  ACTION_STOP },
+	{ "delete clears after the stop",
+	  { .tombstone = true },
+	  { .presence = UNIT_IDLE, .has_state = true },
+	  ACTION_CLEAR },
+	{ "delete clears after a failure",
+	  { .tombstone = true },
+	  { .presence = UNIT_FAILED, .has_state = true },
+	  ACTION_CLEAR },
+	{ "delete waits while systemd cleans",
+	  { .tombstone = true },
+	  { .presence = UNIT_CLEANING, .has_state = true },
+	  ACTION_NONE },
+	{ "delete loads a gone unit again to clear its state",
+	  { .tombstone = true },
+	  { .presence = UNIT_ABSENT, .has_state = true },
+	  ACTION_HOLD },
+	{ "delete forgets a cleared unit",
+	  { .tombstone = true },
+	  { .presence = UNIT_IDLE },
+	  ACTION_REMOVE },
+	{ "delete forgets a failed, cleared unit",
+	  { .tombstone = true },
+	  { .presence = UNIT_FAILED },
+	  ACTION_REMOVE },
+	{ "delete forgets what is gone",
+	  { .tombstone = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_REMOVE },
+	{ "delete does not touch somebody else's unit",
+	  { .tombstone = true },
+	  { .presence = UNIT_FOREIGN, .has_state = true },
+	  ACTION_REMOVE },
+	{ "a tombstone is never started after a reboot",
+	  { .tombstone = true, .same_boot = false },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_REMOVE },
+	{ "delete decides nothing while a job runs",
+	  { .tombstone = true },
+	  { .presence = UNIT_LIVE, .busy = true },
+	  ACTION_NONE },
+};
+
+/* Over every combination: what must hold whatever the table says. */
+static void test_invariants(void)
+{
+	bool never_starts_tombstone = true, never_touches_foreign = true, quiet_when_busy = true;
+
+	for (unsigned bits = 0; bits < 1U << 9; bits++)
+		for (int p = UNIT_UNKNOWN; p <= UNIT_CLEANING; p++) {
+			struct wanted w = { bits & 1, bits & 2, bits & 4, bits & 8, bits & 16 };
+			struct actual a = { (enum unit_presence)p, bits & 32, bits & 64, bits & 128,
+					    bits & 256 };
+			enum action action = reconcile(&w, &a);
+
+			if (w.tombstone && action == ACTION_START)
+				never_starts_tombstone = false;
+			if (p == UNIT_FOREIGN && (action == ACTION_START || action == ACTION_STOP ||
+						  action == ACTION_CLEAR || action == ACTION_HOLD))
+				never_touches_foreign = false;
+			if (a.busy && action != ACTION_NONE)
+				quiet_when_busy = false;
+		}
+	ok(never_starts_tombstone, "no combination starts a tombstone");
+	ok(never_touches_foreign, "no combination touches somebody else's unit");
+	ok(quiet_when_busy, "no combination acts while a job runs");
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+		is_str(action_name(reconcile(&rows[i].wanted, &rows[i].actual)),
+		       action_name(rows[i].action), "%s", rows[i].name);
+	test_invariants();
+	return tap_done();
+}

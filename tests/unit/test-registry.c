@@ -1,0 +1,378 @@
+/*
+ * The registry's operations: what goes in comes back, refusals, the tree, idempotence.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "common/util.h"
+#include "registry-helper.h"
+
+static struct seen seen;
+
+static mode_t mode_of(const char *suffix)
+{
+	char path[sizeof(test_path) + 8];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s%s", test_path, suffix);
+	return stat(path, &st) < 0 ? 0 : st.st_mode & 07777;
+}
+
+static void test_new_file(void)
+{
+	struct registry *registry = NULL;
+	mode_t mask = umask(0);
+
+	is_int(registry_open(test_file("new.db"), &registry), 0, "a new registry opens");
+	is_int(test_create(registry, "a", 1, NULL, 10, NULL), 0, "and takes a row");
+	is_int(mode_of(""), 0600, "its mode is 0600 whatever the umask is");
+	is_int(mode_of("-wal"), 0600, "and that of its log");
+	is_int(mode_of("-shm"), 0, "there is no shared memory file");
+	registry = registry_close(registry);
+	is_int(mode_of("-wal"), 0, "closing leaves one file");
+	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 1, "with the schema's version");
+
+	chmod(test_path, 0644);
+	is_int(registry_open(test_path, &registry), 0, "it opens again");
+	is_int(mode_of(""), 0600, "and a wider mode is taken back");
+	is_int(test_load(registry, &seen), 0, "it loads");
+	is_int(seen.n, 1, "the row is there");
+	registry_close(registry);
+	umask(077);
+	is_int(registry_open(test_file("masked.db"), &registry), 0, "under umask 077 too");
+	registry_close(registry);
+	umask(mask);
+	is_int(registry_open("/nonexistent/registry.db", &registry), -ENOENT, "no directory");
+}
+
+static struct definition *full_definition(void)
+{
+	struct definition *d = test_definition("full", 77, "parent");
+
+	kv_list_set(&d->labels, "team", "données 데이터 🦀");
+	kv_list_set(&d->labels, "empty", "");
+	kv_list_set(&d->environment, "QUOTE", "'; DROP TABLE indexers; --");
+	kv_list_set(&d->environment, "LINES", "a\nb\t\"c\" $HOME %n \\");
+	string_set(&d->project_source, "/srv/projets/été");
+	string_set(&d->project_dir, "sub/dir");
+	string_set(&d->script, "main.js");
+	string_set(&d->runtime, "node");
+	string_set(&d->preset, "sepolia");
+	definition_add_arg(d, "--z");
+	definition_add_arg(d, "");
+	definition_add_arg(d, "--a=ü");
+	d->resources = (struct resources){ UINT64_MAX, UINT32_MAX, (uint64_t)INT64_MAX + 1 };
+	d->restart = RESTART_NEVER;
+	d->create_time = 1700000000123456;
+	d->update_time = 1700000000123457;
+	d->generation = 3;
+	return d;
+}
+
+static void compare_definitions(const struct definition *got, const struct definition *want)
+{
+	is_str(got->id, want->id, "id");
+	is_str(got->uid, want->uid, "uid");
+	is_str(got->spawned_by, want->spawned_by, "spawned_by");
+	is_str(got->project_source, want->project_source, "project_source");
+	is_str(got->project_dir, want->project_dir, "project_dir");
+	is_str(got->script, want->script, "script");
+	is_str(got->runtime, want->runtime, "runtime");
+	is_str(got->preset, want->preset, "preset");
+	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
+	is_int(got->restart, want->restart, "restart");
+	is_int(got->create_time, want->create_time, "create_time");
+	is_int(got->update_time, want->update_time, "update_time");
+	is_int(got->generation, want->generation, "generation");
+	is_int(got->labels.n, want->labels.n, "count of labels");
+	for (size_t i = 0; i < want->labels.n; i++)
+		is_str(kv_list_get(&got->labels, want->labels.items[i].key),
+		       want->labels.items[i].value, "label %s", want->labels.items[i].key);
+	is_int(got->environment.n, want->environment.n, "count of variables");
+	for (size_t i = 0; i < want->environment.n; i++)
+		is_str(kv_list_get(&got->environment, want->environment.items[i].key),
+		       want->environment.items[i].value, "variable %s",
+		       want->environment.items[i].key);
+	is_int(got->n_args, want->n_args, "count of arguments");
+	for (size_t i = 0; i < want->n_args; i++)
+		is_str(got->args[i], want->args[i], "argument %zu", i);
+}
+
+static void test_round_trip(void)
+{
+	_cleanup_(definition_unrefp) struct definition *d = full_definition();
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct registry *registry = NULL;
+	const struct registry_row *row;
+
+	registry_open(test_file("trip.db"), &registry);
+	test_create(registry, "parent", 1, NULL, 10, NULL);
+	is_int(registry_create(registry, d, 10, &refusal), 0, "every field goes in");
+	registry_close(registry);
+
+	registry_open(test_path, &registry);
+	test_load(registry, &seen);
+	row = test_find(&seen, "full");
+	if (ok(row, "and is there after a restart")) {
+		compare_definitions(row->definition, d);
+		ok(!row->tombstone && !row->stopped && !row->message && !*row->boot_id &&
+			   !*row->invocation_id && row->start_time == 0 &&
+			   row->restart_count == 0 &&
+			   row->last_exit.reason == EXIT_REASON_UNSPECIFIED,
+		   "a new row was never started and has no exit");
+	}
+	row = test_find(&seen, "parent");
+	ok(row && !row->definition->spawned_by && row->definition->n_args == 0, "a bare row too");
+	registry_close(registry);
+}
+
+static void test_refusals(void)
+{
+	static const struct {
+		const char *id, *parent;
+		size_t limit;
+		enum code code;
+		const char *reason, *field, *resource;
+	} cases[] = {
+		{ "a", NULL, 10, CODE_ALREADY_EXISTS, "INDEXER_EXISTS", NULL, "indexers/a" },
+		{ "a", NULL, 1, CODE_ALREADY_EXISTS, "INDEXER_EXISTS", NULL, "indexers/a" },
+		{ "dying", NULL, 10, CODE_ALREADY_EXISTS, "INDEXER_EXISTS", NULL,
+		  "indexers/dying" },
+		{ "c", "nobody", 10, CODE_FAILED_PRECONDITION, "PARENT_NOT_FOUND",
+		  "indexer.spawned_by", NULL },
+		{ "c", "c", 10, CODE_FAILED_PRECONDITION, "PARENT_NOT_FOUND", "indexer.spawned_by",
+		  NULL },
+		{ "c", "dying", 10, CODE_FAILED_PRECONDITION, "PARENT_DELETING",
+		  "indexer.spawned_by", NULL },
+		{ "c", NULL, 2, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, "indexers/c" },
+		{ "c", "a", 0, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, "indexers/c" },
+	};
+	struct registry *registry = NULL;
+	struct refusal none = {};
+
+	registry_open(test_file("refusals.db"), &registry);
+	test_create(registry, "a", 1, NULL, 10, NULL);
+	test_create(registry, "dying", 2, NULL, 10, NULL);
+	registry_tombstone(registry, "dying", &none);
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		_cleanup_refusal_ struct refusal refusal = {};
+
+		is_int(test_create(registry, cases[i].id, 9, cases[i].parent, cases[i].limit,
+				   &refusal),
+		       REFUSED, "refusal %zu", i);
+		is_int(refusal.code, cases[i].code, "its code is %s", code_name(cases[i].code));
+		is_str(refusal.reason, cases[i].reason, "its reason");
+		is_str(refusal.field, cases[i].field, "its field");
+		is_str(refusal.resource, cases[i].resource, "its resource");
+	}
+	is_int(test_create(registry, "c", 9, "a", 3, NULL), 0, "after all that a good one goes in");
+	test_load(registry, &seen);
+	is_int(seen.n, 3, "and no refused one did");
+	is_int(test_create(registry, "d", 9, "a", 9, NULL), -EINVAL,
+	       "a uid twice is our own error");
+	is_int(test_create(registry, "d", 10, "a", 9, NULL), 0, "and leaves no transaction open");
+	registry_close(registry);
+}
+
+static void test_tombstones(void)
+{
+	static const struct {
+		const char *id, *parent;
+		bool gone;
+	} tree[] = {
+		{ "root", NULL, false },	{ "factory", "root", true },
+		{ "child-1", "factory", true }, { "leaf", "child-1", true },
+		{ "child-2", "factory", true }, { "other", "root", false },
+	};
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct registry *registry = NULL;
+	char uid[ID128_TEXT_MAX];
+
+	registry_open(test_file("tombs.db"), &registry);
+	for (size_t i = 0; i < ELEMENTSOF(tree); i++)
+		test_create(registry, tree[i].id, (unsigned)i, tree[i].parent, 99, NULL);
+	is_int(registry_tombstone(registry, "nobody", &refusal), REFUSED, "no such indexer");
+	is_int(refusal.code, CODE_NOT_FOUND, "its code");
+	is_str(refusal.reason, "INDEXER_NOT_FOUND", "its reason");
+	is_str(refusal.resource, "indexers/nobody", "its resource");
+	for (int round = 0; round < 2; round++) {
+		is_int(registry_tombstone(registry, "factory", NULL), 0, "round %d", round);
+		test_load(registry, &seen);
+		for (size_t i = 0; i < ELEMENTSOF(tree); i++)
+			is_int(test_find(&seen, tree[i].id)->tombstone, tree[i].gone, "%s",
+			       tree[i].id);
+	}
+	snprintf(uid, sizeof(uid), "%032x", 1);
+	is_int(registry_remove(registry, uid), -EBUSY, "children first");
+	snprintf(uid, sizeof(uid), "%032x", 5);
+	is_int(registry_remove(registry, uid), -EBUSY, "only the tombstoned");
+	snprintf(uid, sizeof(uid), "%032x", 55);
+	is_int(registry_remove(registry, uid), -ENOENT, "only those that are there");
+	for (int i = 4; i >= 1; i--) {
+		snprintf(uid, sizeof(uid), "%032x", (unsigned)i);
+		is_int(registry_remove(registry, uid), 0, "%s goes", tree[i].id);
+	}
+	is_int(registry_remove(registry, uid), -ENOENT, "once");
+	is_int(test_create(registry, "factory", 60, "root", 99, NULL), 0, "its id is free again");
+	test_load(registry, &seen);
+	is_int(seen.n, 3, "three are left");
+	registry_close(registry);
+}
+
+static void test_removal_takes_all(void)
+{
+	_cleanup_(definition_unrefp) struct definition *d = full_definition();
+	struct registry *registry = NULL;
+
+	registry_open(test_file("all.db"), &registry);
+	test_create(registry, "parent", 1, NULL, 10, NULL);
+	registry_create(registry, d, 10, NULL);
+	registry_tombstone(registry, "full", NULL);
+	is_int(registry_remove(registry, d->uid), 0, "a row with everything goes");
+	registry_close(registry);
+	is_int(test_sql(test_path, "SELECT (SELECT count(*) FROM labels)"
+				   " + (SELECT count(*) FROM environment)"
+				   " + (SELECT count(*) FROM args)"),
+	       0, "and its labels, environment and arguments with it");
+	is_int(test_sql(test_path, "SELECT count(*) FROM pragma_foreign_key_check"), 0,
+	       "nothing dangles");
+}
+
+static void test_results(void)
+{
+	static const struct exit_record killed = { 500, -1, 9, EXIT_REASON_OUT_OF_MEMORY };
+	static const struct exit_record unknown = {};
+	static const char boot[] = "b0000000000000000000000000000000";
+	static const char invocation[] = "10000000000000000000000000000000";
+	const struct registry_row *row;
+	struct registry *registry = NULL;
+	char uid[ID128_TEXT_MAX], nobody[ID128_TEXT_MAX];
+
+	snprintf(uid, sizeof(uid), "%032x", 1);
+	snprintf(nobody, sizeof(nobody), "%032x", 2);
+	registry_open(test_file("results.db"), &registry);
+	test_create(registry, "a", 1, NULL, 10, NULL);
+
+	is_int(registry_record_start(registry, nobody, boot, invocation, 1), -ENOENT, "no start");
+	is_int(registry_record_end(registry, nobody, &killed, 1, true, NULL), -ENOENT, "no end");
+	is_int(registry_record_end(registry, uid, &killed, 4, true, "mémoire"), 0, "an end");
+	is_int(registry_record_start(registry, uid, boot, invocation, UINT64_MAX), 0, "a start");
+	test_load(registry, &seen);
+	row = &seen.rows[0];
+	is_str(row->boot_id, boot, "boot");
+	is_str(row->invocation_id, invocation, "invocation");
+	ok(row->start_time == UINT64_MAX, "start time");
+	ok(!row->stopped, "a start clears stopped");
+	is_int(row->restart_count, 4, "restarts");
+	is_str(row->message, "mémoire", "last words");
+	is_int(row->last_exit.time, 500, "time of the exit");
+	is_int(row->last_exit.code, -1, "code");
+	is_int(row->last_exit.signal, 9, "signal");
+	is_int(row->last_exit.reason, EXIT_REASON_OUT_OF_MEMORY, "reason");
+
+	is_int(registry_record_end(registry, uid, &unknown, 0, true, NULL), 0, "an unknown end");
+	registry_close(registry);
+	registry_open(test_path, &registry);
+	test_load(registry, &seen);
+	row = &seen.rows[0];
+	ok(row->stopped && !row->message && row->last_exit.reason == EXIT_REASON_UNSPECIFIED,
+	   "after a restart it is stopped, without words or reason");
+	registry_close(registry);
+}
+
+/* Every parent stands before its children, and siblings stand by id. */
+static bool in_order(void)
+{
+	for (size_t i = 0; i < seen.n; i++) {
+		const char *parent = seen.rows[i].definition->spawned_by;
+		bool found = !parent;
+
+		for (size_t j = i; j-- > 0;) {
+			const struct definition *other = seen.rows[j].definition;
+
+			found = found || streq(other->id, parent);
+			if ((!parent && !other->spawned_by) ||
+			    (parent && other->spawned_by && streq(parent, other->spawned_by))) {
+				if (strcmp(other->id, seen.rows[i].definition->id) >= 0)
+					return false;
+				if (found)
+					break;
+			}
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static int stop_at_three(struct registry_row *row, void *userdata)
+{
+	(void)row;
+	return ++*(int *)userdata == 3 ? -ECANCELED : 0;
+}
+
+/* Four thousand rows: a chain of 1,000 and 3,000 in a wide tree, put in against their order. */
+static void test_many(void)
+{
+	struct registry *registry = NULL;
+	char id[ID_MAX], parent[ID_MAX];
+	int failed = 0, calls = 0;
+	size_t gone = 0;
+	uint64_t begin;
+
+	registry_open(test_file("many.db"), &registry);
+	begin = now_usec(CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(id, sizeof(id), "chain-%u", 1000 - i);
+		snprintf(parent, sizeof(parent), "chain-%u", 1001 - i);
+		failed += test_create(registry, id, i, i ? parent : NULL, 4000, NULL) != 0;
+	}
+	for (unsigned i = 0; i < 3000; i++) {
+		snprintf(id, sizeof(id), "wide-%u", 3000 - i);
+		snprintf(parent, sizeof(parent), "wide-%u", 3000 - i / 10);
+		failed += test_create(registry, id, 1000 + i, i >= 10 ? parent : "chain-500", 4000,
+				      NULL) != 0;
+	}
+	is_int(failed, 0, "4,000 rows go in");
+	printf("# %.0f rows/s\n", 4000e6 / (double)(now_usec(CLOCK_MONOTONIC) - begin));
+	is_int(test_create(registry, "one-more", 9999, NULL, 4000, NULL), REFUSED, "no more");
+	registry_close(registry);
+
+	begin = now_usec(CLOCK_MONOTONIC);
+	is_int(registry_open(test_path, &registry), 0, "they open");
+	printf("# open: %llu us\n", (unsigned long long)(now_usec(CLOCK_MONOTONIC) - begin));
+	begin = now_usec(CLOCK_MONOTONIC);
+	is_int(test_load(registry, &seen), 0, "they load");
+	printf("# load: %llu us\n", (unsigned long long)(now_usec(CLOCK_MONOTONIC) - begin));
+	is_int(seen.n, 4000, "all of them");
+	ok(in_order(), "parents before children, siblings by id");
+	is_int(registry_load(registry, stop_at_three, &calls), -ECANCELED, "a walk can be ended");
+	is_int(calls, 3, "at once");
+
+	begin = now_usec(CLOCK_MONOTONIC);
+	is_int(registry_tombstone(registry, "chain-750", NULL), 0, "a deep subtree is marked");
+	printf("# tombstone: %llu us\n", (unsigned long long)(now_usec(CLOCK_MONOTONIC) - begin));
+	test_load(registry, &seen);
+	for (size_t i = 0; i < seen.n; i++)
+		gone += seen.rows[i].tombstone;
+	is_int(gone, 750 + 3000, "all the way down, and nothing above");
+	registry_close(registry);
+}
+
+int main(void)
+{
+	test_begin();
+	test_new_file();
+	test_round_trip();
+	test_refusals();
+	test_tombstones();
+	test_removal_takes_all();
+	test_results();
+	test_many();
+	test_forget(&seen);
+	test_end();
+	return tap_done();
+}
