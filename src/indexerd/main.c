@@ -109,17 +109,36 @@ static void on_drained(void *userdata)
 	(void)sd_event_exit(daemon->event, 0);
 }
 
+/* What still waits is told so while there is time to answer, and not just cut off at the end. */
+static int on_patience_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)source, (void)usec;
+	manager_refuse_waiting(daemon->manager);
+	return 0;
+}
+
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
 			void *userdata)
 {
 	struct daemon *daemon = userdata;
+	int r;
 
 	(void)source, (void)info;
 	if (daemon->draining)
 		return 0;
 	daemon->draining = true;
 	(void)sd_notify(false, "STOPPING=1\nSTATUS=Draining.");
-	rpc_server_shutdown(daemon->server, daemon->config.drain_usec, on_drained, daemon);
+	r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC,
+				       daemon->config.drain_usec / 2, 0, on_patience_over, daemon);
+	r = r < 0 ? r
+		  : rpc_server_shutdown(daemon->server, daemon->config.drain_usec, on_drained,
+					daemon);
+	if (r < 0) {
+		log_error("The calls in flight cannot be waited for: %s", strerror(-r));
+		(void)sd_event_exit(daemon->event, 0);
+	}
 	return 0;
 }
 

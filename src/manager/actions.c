@@ -71,6 +71,7 @@ static void operation_failed(struct entry *entry, const char *what, const char *
 		tell_waiting_delete(entry, what, text);
 	if (entry->operation != OPERATION_NONE)
 		operation_end(entry);
+	entry->retry = sd_event_source_disable_unref(entry->retry);
 	r = sd_event_add_time_relative(entry->manager->event, &entry->retry, CLOCK_MONOTONIC,
 				       MIN(delay, (uint64_t)RETRY_MAX_USEC), 0, on_retry, entry);
 	if (r < 0)
@@ -438,4 +439,10 @@ void entry_act(struct entry *entry, enum action action)
 
 	if (acts[action])
 		acts[action](entry);
+}
+
+void entry_ask_later(struct entry *entry, const char *text)
+{
+	if (!entry->retry)
+		operation_failed(entry, "systemd does not tell its state", text);
 }

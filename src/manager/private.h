@@ -119,6 +119,8 @@ void entry_act(struct entry *entry, enum action action);
 void entry_job_removed(struct entry *entry, const char *job);
 /* The bus is gone: no job that was waited for will be heard of. */
 void entry_operation_lost(struct entry *entry);
+/* systemd could not be asked about the unit: it is tried again, later each time. */
+void entry_ask_later(struct entry *entry, const char *text);
 /* The entry's state directory is on disk. */
 bool entry_has_state(const struct entry *entry);
 

@@ -48,20 +48,24 @@ void entry_pin(struct entry *entry)
 		entry->pinned = true;
 }
 
-static void read_unit(struct entry *entry, const struct systemd_result *result)
+/* An answer that is an error says nothing about the unit: it is asked again later. */
+static int read_unit(struct entry *entry, const struct systemd_result *result)
 {
 	struct unit_state state;
+	int r = result->error;
 
 	unit_state_init(&state);
-	if (result->error == 0 && unit_state_read(result->reply, &state) >= 0)
-		entry->unit = state;
-	else
-		unit_state_init(&entry->unit);
-	/* A name that somebody only asked about is loaded for a moment, as "not-found". */
-	entry->loaded = result->error == 0 && !streq(state.load_state, "not-found");
+	if (r == 0)
+		r = unit_state_read(result->reply, &state);
+	if (r < 0)
+		return r;
+	entry->unit = state;
+	/* A name that is only asked about is loaded for a moment, as "not-found". */
+	entry->loaded = !streq(state.load_state, "not-found");
 	entry->asked = true;
 	if (entry->loaded && entry_presence(entry) != UNIT_FOREIGN)
 		entry_pin(entry);
+	return 0;
 }
 
 static void on_unit_read(const struct systemd_result *result, void *userdata)
@@ -72,8 +76,8 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 
 	if (result->error == -ECONNRESET)
 		return; /* all is asked again when the bus is back */
-	if (entry && entry->operation == OPERATION_NONE)
-		read_unit(entry, result);
+	if (entry && entry->operation == OPERATION_NONE && read_unit(entry, result) < 0)
+		entry_ask_later(entry, result->text ? result->text : "its answer cannot be read");
 	if (entry) {
 		entry_refresh(entry);
 		entry_queue(entry);

@@ -9,10 +9,65 @@
 #include "model/id.h"
 #include "systemd/private.h"
 
+/*
+ * Calls in flight at most. dbus-daemon refuses a connection's 129th pending reply (LimitsExceeded,
+ * max_replies_per_connection), which must not pass for systemd's answer; a look around at thousands
+ * of units waits here.
+ */
+#define CALLS_MAX 100
+
 struct call {
+	struct call *next;
+	struct systemd *systemd;
+	sd_bus_message *message; /* until it is sent */
+	uint64_t timeout_usec;
 	systemd_done *done;
 	void *userdata;
 };
+
+static void call_free(struct call *call)
+{
+	sd_bus_message_unref(call->message);
+	free(call);
+}
+
+DEFINE_CLEANUP(struct call, call_free);
+
+static void free_with_slot(void *userdata)
+{
+	call_free(userdata);
+}
+
+static void end_call(struct call *call, int error)
+{
+	struct systemd_result result = { .error = error };
+
+	call->done(&result, call->userdata);
+	call_free(call);
+}
+
+static struct call *take_waiting(struct systemd *systemd)
+{
+	struct call *call = systemd->waiting;
+
+	systemd->waiting = call->next;
+	if (!systemd->waiting)
+		systemd->last_waiting = NULL;
+	return call;
+}
+
+static int transmit(struct call *call);
+
+static void send_waiting(struct systemd *systemd)
+{
+	while (systemd->waiting && systemd->n_calls < CALLS_MAX) {
+		struct call *call = take_waiting(systemd);
+		int r = transmit(call);
+
+		if (r < 0)
+			end_call(call, -ECONNRESET);
+	}
+}
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -28,28 +83,67 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		if (result.error == 0)
 			result.error = -EIO;
 	}
+	call->systemd->n_calls--;
 	call->done(&result, call->userdata);
+	send_waiting(call->systemd);
+	return 0;
+}
+
+static int transmit(struct call *call)
+{
+	struct systemd *systemd = call->systemd;
+	sd_bus_slot *slot;
+	int r = sd_bus_call_async(systemd->bus, &slot, call->message, on_reply, call,
+				  call->timeout_usec);
+
+	if (r < 0)
+		return r;
+	call->message = sd_bus_message_unref(call->message);
+	(void)sd_bus_slot_set_destroy_callback(slot, free_with_slot);
+	(void)sd_bus_slot_set_floating(slot, true);
+	sd_bus_slot_unref(slot);
+	systemd->n_calls++;
 	return 0;
 }
 
 static int send_call(struct systemd *systemd, sd_bus_message *m, systemd_done *done, void *userdata,
 		     uint64_t timeout_usec)
 {
-	_cleanup_free_ struct call *call = malloc(sizeof(*call));
-	sd_bus_slot *slot;
+	_cleanup_(call_freep) struct call *call = malloc(sizeof(*call));
 	int r;
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct call){ .done = done, .userdata = userdata };
-	r = sd_bus_call_async(systemd->bus, &slot, m, on_reply, call, timeout_usec);
-	if (r < 0)
-		return r;
-	(void)sd_bus_slot_set_destroy_callback(slot, free);
-	(void)sd_bus_slot_set_floating(slot, true);
-	sd_bus_slot_unref(slot);
+	*call = (struct call){ .systemd = systemd,
+			       .message = sd_bus_message_ref(m),
+			       .timeout_usec = timeout_usec,
+			       .done = done,
+			       .userdata = userdata };
+	if (systemd->n_calls < CALLS_MAX) {
+		r = transmit(call);
+		if (r < 0)
+			return r;
+	} else {
+		if (systemd->last_waiting)
+			systemd->last_waiting->next = call;
+		else
+			systemd->waiting = call;
+		systemd->last_waiting = call;
+	}
 	(void)TAKE(call);
 	return 0;
+}
+
+void systemd_abandon_calls(struct systemd *systemd)
+{
+	while (systemd->waiting)
+		end_call(take_waiting(systemd), -ECONNRESET);
+}
+
+void systemd_drop_calls(struct systemd *systemd)
+{
+	while (systemd->waiting)
+		call_free(take_waiting(systemd));
 }
 
 static int new_call(struct systemd *systemd, const char *path, const char *interface,

@@ -11,6 +11,8 @@
 #define SYSTEMD_PATH	"/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER SYSTEMD_NAME ".Manager"
 
+struct call;
+
 struct systemd {
 	sd_event *event;
 	sd_bus *bus; /* NULL between two attempts */
@@ -18,5 +20,12 @@ struct systemd {
 	struct systemd_events events;
 	void *userdata;
 	uint64_t backoff_usec;
-	bool connected; /* subscribed, and not lost since */
+	bool connected;			     /* subscribed, and not lost since */
+	struct call *waiting, *last_waiting; /* calls that are not sent yet, in their order */
+	unsigned n_calls;		     /* that wait for their reply */
 };
+
+/* The connection is gone: calls that were not sent yet end with -ECONNRESET. */
+void systemd_abandon_calls(struct systemd *systemd);
+/* Frees them without a word. */
+void systemd_drop_calls(struct systemd *systemd);

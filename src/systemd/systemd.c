@@ -113,6 +113,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 	(void)m, (void)error;
 	schedule_reconnect(systemd);
+	systemd_abandon_calls(systemd);
 	if (was_connected) {
 		log_warning(
 			"The bus is gone. Indexers keep running; calls that change something are "
@@ -218,6 +219,7 @@ struct systemd *systemd_free(struct systemd *systemd)
 	if (!systemd)
 		return NULL;
 	sd_bus_flush_close_unref(systemd->bus);
+	systemd_drop_calls(systemd);
 	sd_event_source_disable_unref(systemd->reconnect);
 	sd_event_unref(systemd->event);
 	free(systemd);

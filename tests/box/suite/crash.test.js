@@ -29,7 +29,7 @@ test('creates under kill -9: acknowledged ones are there, run, were started once
 			call('CreateIndexer', {
 				indexer_id: id, indexer: { runtime: 'exec', script: 'main.sh', project_source },
 			}, { deadline: 10_000 }).then((made) => acknowledged.set(id, made), () => {}));
-		await sleep(round * 25); // the moment differs from round to round, by design
+		await sleep(round * 80); // the moment differs from round to round, by design
 		kill();
 		await Promise.all(calls);
 		await served();
