@@ -32,9 +32,11 @@ int id_check(const char *id, const char *field, struct refusal *refusal);
  */
 int id_from_name(const char *name, const char *field, const char **ret, struct refusal *refusal);
 
-/* Write "indexers/ID" and "indexer-ID.service" into a buffer of NAME_MAX_SIZE, UNIT_MAX_SIZE bytes. */
+/* Write "indexers/ID" and "indexer-ID.service" into a buffer of NAME_MAX_SIZE, UNIT_MAX_SIZE bytes.
+ */
 void name_from_id(const char *id, char *buffer);
 void unit_from_id(const char *id, char *buffer);
 
-/* Takes the id out of a unit's name into a buffer of ID_MAX bytes; false where it is not an indexer's. */
+/* Takes the id out of a unit's name into a buffer of ID_MAX bytes; false where it is not an
+ * indexer's. */
 bool id_from_unit(const char *unit, char *buffer);

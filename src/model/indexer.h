@@ -1,8 +1,10 @@
 /*
- * An indexer: its definition (what was asked for), its status (what is), and both together as a view.
+ * An indexer: its definition (what was asked for), its status (what is), and both together as a
+ * view.
  *
  * Definitions and views are immutable once they are shared, and counted atomically: any thread may
- * hold and read one. Times are microseconds since the epoch (CLOCK_REALTIME), 0 where there is none.
+ * hold and read one. Times are microseconds since the epoch (CLOCK_REALTIME), 0 where there is
+ * none.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -74,8 +76,8 @@ struct definition {
 
 struct exit_record {
 	uint64_t time;
-	int32_t code;	 /* where signal is 0 */
-	int32_t signal;	 /* number, or 0 */
+	int32_t code;		 /* where signal is 0 */
+	int32_t signal;		 /* number, or 0 */
 	enum exit_reason reason; /* UNSPECIFIED: there was no exit yet */
 };
 

@@ -18,7 +18,8 @@ struct kv_list {
 	size_t n;
 };
 
-/* Puts a copy of key and value in its place; a key that is there gets the new value. 0 or -ENOMEM. */
+/* Puts a copy of key and value in its place; a key that is there gets the new value. 0 or -ENOMEM.
+ */
 int kv_list_set(struct kv_list *list, const char *key, const char *value);
 
 /* The value of a key, or NULL; not owned. */

@@ -19,8 +19,8 @@ enum level {
 #define INDEXER_LEVEL_TRACE "trace"
 
 /*
- * The level of a journal record: priority 0-3 is ERROR, 4 WARNING, 5-6 INFO, 7 DEBUG, or TRACE where
- * the record is marked so. A record without a priority (-1) is INFO, journald's own default.
+ * The level of a journal record: priority 0-3 is ERROR, 4 WARNING, 5-6 INFO, 7 DEBUG, or TRACE
+ * where the record is marked so. A record without a priority (-1) is INFO, journald's own default.
  */
 enum level level_from_priority(int priority, int is_trace);
 

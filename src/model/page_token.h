@@ -1,9 +1,10 @@
 /*
- * Page tokens of ListIndexers: opaque to a client, and bound to the filter that they were made under.
+ * Page tokens of ListIndexers: opaque to a client, and bound to the filter that they were made
+ * under.
  *
- * A token is hexadecimal: one byte of version, four of the filter's hash (FNV-1a, 32 bits), the id of
- * the last row given, and four of a hash over all that. It names a position in the order by id, so
- * rows may come and go between pages and each row that stays is seen exactly once.
+ * A token is hexadecimal: one byte of version, four of the filter's hash (FNV-1a, 32 bits), the id
+ * of the last row given, and four of a hash over all that. It names a position in the order by id,
+ * so rows may come and go between pages and each row that stays is seen exactly once.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -36,21 +36,23 @@ enum code {
 	CODE_UNAUTHENTICATED = 16,
 };
 
-/* Longest message in bytes, NUL included: message and details together stay below 6 KB on the wire. */
+/* Longest message in bytes, NUL included: message and details together stay below 6 KB on the wire.
+ */
 #define REFUSAL_MESSAGE_MAX 1024
 
 struct refusal {
 	enum code code;
-	const char *reason;	  /* ErrorInfo.reason, a literal such as "ID_INVALID"; not owned */
-	char *field;		  /* path of the offending field, e.g. "indexer.script", or NULL */
-	char *resource;		  /* name of the resource, e.g. "indexers/a", or NULL */
-	char *message;		  /* for a person: names the field and the value; valid UTF-8 */
+	const char *reason;	   /* ErrorInfo.reason, a literal such as "ID_INVALID"; not owned */
+	char *field;		   /* path of the offending field, e.g. "indexer.script", or NULL */
+	char *resource;		   /* name of the resource, e.g. "indexers/a", or NULL */
+	char *message;		   /* for a person: names the field and the value; valid UTF-8 */
 	uint64_t retry_after_usec; /* 0: no RetryInfo */
 };
 
 /*
- * Fills *ret and returns REFUSED, or returns -ENOMEM. `field` may be NULL. Bytes of the message that
- * are not printable ASCII or valid UTF-8 are written as \xNN; it is cut at REFUSAL_MESSAGE_MAX.
+ * Fills *ret and returns REFUSED, or returns -ENOMEM. `field` may be NULL. Bytes of the message
+ * that are not printable ASCII or valid UTF-8 are written as \xNN; it is cut at
+ * REFUSAL_MESSAGE_MAX.
  */
 int refuse(struct refusal *ret, enum code code, const char *reason, const char *field,
 	   const char *format, ...) __attribute__((format(printf, 5, 6)));

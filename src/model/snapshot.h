@@ -16,7 +16,8 @@
 
 struct snapshot;
 
-/* Takes over an array of n views sorted by id, and their references. 0 or -ENOMEM (nothing taken). */
+/* Takes over an array of n views sorted by id, and their references. 0 or -ENOMEM (nothing taken).
+ */
 int snapshot_new(struct view **views, size_t n, struct snapshot **ret);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 struct snapshot *snapshot_unref(struct snapshot *snapshot);

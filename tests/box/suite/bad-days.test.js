@@ -129,6 +129,7 @@ test('a stopped child process of an indexer that ignores SIGTERM is killed, and 
 	await create('stubborn', {
 		project_source: project({ 'main.sh': '#!/bin/bash\ntrap "" TERM\n(trap "" TERM; while :; do sleep 1; done) &\necho up\nwhile :; do sleep 1; done\n' }),
 	});
+	await until(() => sh(`journalctl -q -o cat -u ${unit('stubborn')}`).stdout.includes('up'));
 	const began = Date.now();
 	await call('DeleteIndexer', { name: 'indexers/stubborn' }, { deadline: 60_000 });
 	assert.ok(Date.now() - began > 25_000, 'it was given its 30 seconds');

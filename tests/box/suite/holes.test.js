@@ -49,15 +49,23 @@ test('a gzip bomb is not unpacked', async () => {
 	assert.equal(await health(), 'SERVING');
 });
 
-test('long header literals: the peer is refused, others are served meanwhile', async () => {
+test('long headers are refused once the peer has our settings', async () => {
 	const s = session();
-	const big = request(s, { 'x-long': 'x'.repeat(60_000) }, Buffer.alloc(5));
-	const began = Date.now();
+	assert.equal((await request(s, {}, Buffer.alloc(5)))['grpc-status'], '0');
+	const answer = await request(s, { 'x-long': 'x'.repeat(20_000) }, Buffer.alloc(5));
+	assert.equal(answer['grpc-status'], '8');
+	assert.equal((await request(s, {}, Buffer.alloc(5)))['grpc-status'], '0');
+});
+
+// Before a peer has acknowledged our settings, core takes what HTTP/2 allows by default, and chews on
+// it for long. It can occupy one thread of the queue with that, so there is another one.
+test('long header literals of many new peers: others are served meanwhile', async () => {
+	const peers = Array.from({ length: 20 }, () =>
+		request(session(), { 'x-long': 'x'.repeat(60_000) }, Buffer.alloc(5)));
 	assert.equal(await health('', { deadline: 5_000 }), 'SERVING');
-	assert.ok(Date.now() - began < 5_000);
-	const answer = await Promise.race([big, sleep(10_000)]);
-	assert.notEqual(answer?.['grpc-status'], '0');
+	await Promise.race([Promise.all(peers), sleep(10_000)]);
 	assert.ok(resident() < 100, `${resident()} MB resident`);
+	assert.equal(await health('', { deadline: 5_000 }), 'SERVING');
 });
 
 test('rapid resets are bounded, and others are served meanwhile', async () => {
