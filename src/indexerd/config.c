@@ -1,37 +1,28 @@
 /*
- * The daemon's configuration; see config.h. libeconf merges the files in systemd's order: the
- * vendor's under /usr/lib, the administrator's under /etc, drop-ins last.
+ * The daemon's configuration; see config.h. Files are read in systemd's order, later ones override:
+ * indexerd.conf, the administrator's in place of the vendor's, then the drop-ins of both by their
+ * names, the administrator's in place of a vendor's of the same name.
+ *
+ * Not by libeconf: Debian's 0.5.1 crashes where a drop-in meets a main file without any key.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <libeconf.h>
-#include <libeconf_ext.h>
-#include <limits.h>
+#include <dirent.h>
+#include <stdio.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/util.h"
 #include "indexerd/config.h"
 #include "model/level.h"
+#include "runtime/ini.h"
 
 #define MAX_INDEXERS_DEFAULT 4000
 /* systemd has no more dynamic users than that: 61184 to 65519. */
 #define MAX_INDEXERS_MOST 4336
 #define DRAIN_DEFAULT_SEC 5
 #define DRAIN_MOST_SEC	  60
-
-static void free_arrayp(char ***array)
-{
-	if (*array)
-		econf_freeArray(*array);
-}
-
-static void free_filep(econf_file **file)
-{
-	if (*file)
-		econf_freeFile(*file);
-}
 
 static int read_number(const char *value, size_t most, size_t *ret)
 {
@@ -76,7 +67,8 @@ static int set_drain(struct config *config, const char *value)
 	return 0;
 }
 
-#define SECTION "Manager"
+#define SECTION	      "Manager"
+#define FILE_SIZE_MAX 65536
 
 static const struct {
 	const char *key;
@@ -88,94 +80,177 @@ static const struct {
 	{ "DrainTimeoutSec", set_drain, "a number of seconds from 0 to 60" },
 };
 
-static int set_key(econf_file *file, const char *key, struct config *config)
+static int set_key(const struct ini_entry *entry, const char *path, struct config *config)
 {
-	struct econf_ext_value *value;
-	int r = -EINVAL;
+	int r;
 
-	if (econf_getExtValue(file, SECTION, key, &value) != ECONF_SUCCESS)
-		return -EIO;
+	if (!entry->section || !streq(entry->section, SECTION)) {
+		log_error("%s:%u: unknown section [%s]%s", path, entry->line,
+			  entry->section ? entry->section : "",
+			  entry->section && streq(entry->section, "Listen")
+				  ? ": TCP with client certificates is not served by this version; "
+				    "put a facade before the Unix socket"
+				  : "");
+		return -EINVAL;
+	}
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-		if (!streq(keys[i].key, key))
+		if (!streq(keys[i].key, entry->key))
 			continue;
-		r = value->values && value->values[0] ? keys[i].set(config, value->values[0])
-						      : -EINVAL;
+		r = keys[i].set(config, entry->value);
 		if (r < 0)
-			log_error("%s:%llu: %s= wants %s", value->file,
-				  (unsigned long long)value->line_number, key, keys[i].wants);
-		econf_freeExtValue(value);
+			log_error("%s:%u: %s= wants %s", path, entry->line, entry->key,
+				  keys[i].wants);
 		return r;
 	}
-	log_error("%s:%llu: unknown key %s=", value->file, (unsigned long long)value->line_number,
-		  key);
-	econf_freeExtValue(value);
+	log_error("%s:%u: unknown key %s=", path, entry->line, entry->key);
 	return -EINVAL;
 }
 
-static int check_sections(econf_file *file)
+static int set_keys(char *text, size_t size, const char *path, struct config *config)
 {
-	_cleanup_(free_arrayp) char **sections = NULL;
-	size_t n = 0;
-	econf_err e = econf_getGroups(file, &n, &sections);
+	struct complaint complaint = {};
+	struct ini_entry entry;
+	struct ini ini;
+	int r = ini_begin(&ini, text, size, &complaint);
 
-	if (e == ECONF_NOGROUP)
-		return 0;
-	if (e != ECONF_SUCCESS)
-		return -EIO;
-	for (size_t i = 0; i < n; i++) {
-		if (streq(sections[i], SECTION))
-			continue;
-		if (streq(sections[i], "Listen"))
-			log_error("indexerd.conf: [Listen]: TCP with client certificates is not "
-				  "served by this version; put a facade before the Unix socket");
-		else
-			log_error("indexerd.conf: unknown section [%s]", sections[i]);
-		return -EINVAL;
+	while (r == 0 && (r = ini_next(&ini, &entry, &complaint)) == 0 && entry.key) {
+		r = set_key(&entry, path, config);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	if (r == 0)
+		return 0;
+	log_error("%s:%u: %s", path, complaint.line, complaint.text);
+	return -EINVAL;
 }
 
-static int set_keys(econf_file *file, struct config *config)
+/* Reads one file over what is there; -ENOENT where it is not there. */
+static int read_file(const char *path, struct config *config)
 {
-	_cleanup_(free_arrayp) char **names = NULL;
-	size_t n = 0;
-	econf_err e = econf_getKeys(file, SECTION, &n, &names);
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *text = NULL;
+	size_t n;
 
-	if (e == ECONF_NOKEY || e == ECONF_NOGROUP)
-		return 0;
-	if (e != ECONF_SUCCESS)
+	if (!f)
+		return -errno;
+	text = malloc(FILE_SIZE_MAX + 1);
+	if (!text)
+		return -ENOMEM;
+	n = fread(text, 1, FILE_SIZE_MAX + 1, f);
+	if (ferror(f))
 		return -EIO;
-	for (size_t i = 0; i < n; i++) {
-		int r = set_key(file, names[i], config);
+	if (n > FILE_SIZE_MAX) {
+		log_error("%s: larger than %d bytes", path, FILE_SIZE_MAX);
+		return -EFBIG;
+	}
+	text[n] = '\0';
+	return set_keys(text, n, path, config);
+}
 
-		if (r < 0)
+/* Most important first. */
+static const char *const directories[] = { SYSCONFDIR "/indexerd", "/usr/lib/indexerd" };
+
+/* Reads the file of this name from the first directory that has it. 0 also where none has. */
+static int read_first(const char *name, struct config *config)
+{
+	for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+		_cleanup_free_ char *path = NULL;
+		int r;
+
+		if (asprintf(&path, "%s/%s", directories[i], name) < 0)
+			return -ENOMEM;
+		r = read_file(path, config);
+		if (r != -ENOENT && r != -EINVAL && r < 0)
+			log_error("%s: %s", path, strerror(-r));
+		if (r != -ENOENT)
 			return r;
 	}
 	return 0;
 }
 
+static int is_drop_in(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot && entry->d_name[0] != '.' && streq(dot, ".conf");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct names {
+	char **items;
+	size_t n;
+};
+
+static void names_clear(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static int add_names(const char *directory, struct names *names)
+{
+	_cleanup_free_ char *path = NULL;
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+
+	if (asprintf(&path, "%s/indexerd.conf.d", directory) < 0)
+		return -ENOMEM;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (r == 0 && (entry = readdir(dir))) {
+		char **items;
+
+		if (!is_drop_in(entry))
+			continue;
+		items = reallocarray(names->items, names->n + 1, sizeof(*items));
+		if (!items) {
+			r = -ENOMEM;
+			break;
+		}
+		names->items = items;
+		names->items[names->n] = strdup(entry->d_name);
+		r = names->items[names->n] ? 0 : -ENOMEM;
+		names->n += r == 0;
+	}
+	closedir(dir);
+	return r;
+}
+
+static int read_drop_ins(struct config *config)
+{
+	_cleanup_(names_clear) struct names names = {};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(directories); i++)
+		r = add_names(directories[i], &names);
+	if (names.n > 0)
+		qsort(names.items, names.n, sizeof(*names.items), compare_names);
+	for (size_t i = 0; r >= 0 && i < names.n; i++) {
+		_cleanup_free_ char *name = NULL;
+
+		if (i > 0 && streq(names.items[i], names.items[i - 1]))
+			continue;
+		if (asprintf(&name, "indexerd.conf.d/%s", names.items[i]) < 0)
+			return -ENOMEM;
+		r = read_first(name, config);
+	}
+	return r;
+}
+
 int config_load(struct config *config)
 {
-	_cleanup_(free_filep) econf_file *file = NULL;
-	econf_err e;
 	int r;
 
 	*config = (struct config){ .max_indexers = MAX_INDEXERS_DEFAULT,
 				   .log_priority = LOG_INFO,
 				   .drain_usec = DRAIN_DEFAULT_SEC * USEC_PER_SEC };
-	e = econf_readDirs(&file, "/usr/lib/indexerd", SYSCONFDIR "/indexerd", "indexerd", "conf",
-			   "=", "#;");
-	if (e == ECONF_NOFILE)
-		return 0;
-	if (e != ECONF_SUCCESS) {
-		_cleanup_free_ char *path = NULL;
-		uint64_t line = 0;
-
-		econf_errLocation(&path, &line);
-		log_error("%s:%llu: %s", path ? path : "indexerd.conf", (unsigned long long)line,
-			  econf_errString(e));
-		return -EINVAL;
-	}
-	r = check_sections(file);
-	return r < 0 ? r : set_keys(file, config);
+	r = read_first("indexerd.conf", config);
+	return r < 0 ? r : read_drop_ins(config);
 }

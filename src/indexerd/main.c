@@ -207,7 +207,9 @@ static void tear_down(struct daemon *daemon)
 {
 	/* Calls that still wait in the manager are answered before the server they came by goes. */
 	manager_refuse_waiting(daemon->manager);
-	rpc_server_free(daemon->server);
+	if (rpc_server_free(daemon->server))
+		return; /* its threads may still use the rest; the end of the process takes it all
+			 */
 	journal_free(daemon->journal);
 	manager_free(daemon->manager);
 	sd_event_unref(daemon->event);

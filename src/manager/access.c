@@ -44,3 +44,13 @@ int check_ready(const struct manager *manager, struct refusal *refusal)
 		refusal->retry_after_usec = RETRY_SOON_USEC;
 	return r;
 }
+
+int refuse_being_deleted(struct refusal *refusal, const char *id)
+{
+	int r = refuse_indexer(refusal, CODE_ABORTED, "BEING_DELETED", id,
+			       "indexers/%s is being deleted; try again when it is gone", id);
+
+	if (r == REFUSED)
+		refusal->retry_after_usec = RETRY_SOON_USEC;
+	return r;
+}

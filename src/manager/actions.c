@@ -22,14 +22,18 @@
 static void operation_begin(struct entry *entry, enum operation operation)
 {
 	entry->operation = operation;
-	entry->manager->n_operations++;
+	/* systemd stops any number side by side, some for half a minute: they keep nobody waiting.
+	 */
+	if (operation != OPERATION_STOP)
+		entry->manager->n_operations++;
 }
 
 static void operation_end(struct entry *entry)
 {
 	assert(entry->operation != OPERATION_NONE);
+	if (entry->operation != OPERATION_STOP)
+		entry->manager->n_operations--;
 	entry->operation = OPERATION_NONE;
-	entry->manager->n_operations--;
 	free(entry->job);
 	free(entry->ended_job);
 	entry->job = entry->ended_job = NULL;
@@ -85,6 +89,14 @@ static bool is_lost(int error)
 	return error == -ENOTCONN || error == -ECONNRESET;
 }
 
+static void not_sent(struct entry *entry, const char *what, int error)
+{
+	if (is_lost(error))
+		entry_operation_lost(entry);
+	else
+		operation_failed(entry, what, strerror(-error));
+}
+
 static void job_ended(struct entry *entry)
 {
 	entry->failures = 0;
@@ -128,6 +140,13 @@ static void wait_for_job(struct entry *entry, sd_bus_message *reply)
 				 strerror(r < 0 ? -r : ENOMEM));
 }
 
+static void ignore_result(const struct systemd_result *result, void *userdata)
+{
+	(void)userdata;
+	if (result->error < 0)
+		log_debug("systemd: %s", result->text ? result->text : strerror(-result->error));
+}
+
 static int send_start(struct entry *entry);
 
 static void on_reset(const struct systemd_result *result, void *userdata)
@@ -154,6 +173,8 @@ static bool try_again_after_reset(struct entry *entry, const struct systemd_resu
 		return false;
 	entry->retried = true;
 	unit_from_id(entry->row.definition->id, unit);
+	/* One of ours may be held by nothing but our own reference. */
+	(void)systemd_unref_unit(entry->manager->systemd, unit, ignore_result, NULL);
 	return systemd_reset_failed(entry->manager->systemd, unit, on_reset, entry) >= 0;
 }
 
@@ -176,7 +197,7 @@ static void on_started(const struct systemd_result *result, void *userdata)
 	}
 	if (try_again_after_reset(entry, result))
 		return;
-	if (entry->operation == OPERATION_HOLD || result->error == -ETIMEDOUT) {
+	if (entry->operation == OPERATION_HOLD || result->transient) {
 		operation_failed(entry, "it cannot be started", text);
 		return;
 	}
@@ -196,6 +217,7 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	if (entry->spec)
 		return 0;
 	runtime = runtime_set_find(manager->runtimes, definition->runtime);
+	entry->runtime_missing = !runtime;
 	if (!runtime)
 		return refuse(refusal, CODE_FAILED_PRECONDITION, "RUNTIME_UNKNOWN", NULL,
 			      "the runtime \"%s\" is no longer there", definition->runtime);
@@ -253,10 +275,8 @@ static void start(struct entry *entry, enum operation operation)
 	entry->retried = false;
 	operation_begin(entry, operation);
 	r = send_start(entry);
-	if (r < 0 && is_lost(r))
-		entry_operation_lost(entry);
-	else if (r < 0)
-		operation_failed(entry, "it cannot be started", strerror(-r));
+	if (r < 0)
+		not_sent(entry, "it cannot be started", r);
 }
 
 static void act_start(struct entry *entry)
@@ -306,14 +326,7 @@ static void act_stop(struct entry *entry)
 	operation_begin(entry, OPERATION_STOP);
 	r = systemd_stop(entry->manager->systemd, unit, on_stop_asked, entry);
 	if (r < 0)
-		entry_operation_lost(entry);
-}
-
-static void ignore_result(const struct systemd_result *result, void *userdata)
-{
-	(void)userdata;
-	if (result->error < 0)
-		log_debug("systemd: %s", result->text ? result->text : strerror(-result->error));
+		not_sent(entry, "it cannot be stopped", r);
 }
 
 static void on_clear_begun(const struct systemd_result *result, void *userdata)
@@ -326,6 +339,7 @@ static void on_clear_begun(const struct systemd_result *result, void *userdata)
 		 * is said here already, so that nothing is decided in between.
 		 */
 		(void)snprintf(entry->unit.sub_state, sizeof(entry->unit.sub_state), "cleaning");
+		entry->cleared = true;
 		operation_end(entry);
 	} else if (is_lost(result->error)) {
 		entry_operation_lost(entry);
@@ -339,11 +353,11 @@ static void act_clear(struct entry *entry)
 	char unit[UNIT_MAX_SIZE];
 	int r;
 
-	/* A clean-up that ended and left something behind is not repeated at once, for ever. */
-	if (!isempty(entry->unit.clean_result) && !streq(entry->unit.clean_result, "success")) {
-		entry->unit.clean_result[0] = '\0';
+	/* What is left behind by one clean-up is not tried again at once, for ever. */
+	if (entry->cleared) {
+		entry->cleared = false;
 		operation_failed(entry, "its state cannot be cleared",
-				 "systemd failed to remove it");
+				 "systemd left some of it behind");
 		return;
 	}
 	unit_from_id(entry->row.definition->id, unit);
@@ -353,7 +367,7 @@ static void act_clear(struct entry *entry)
 		(void)systemd_reset_failed(entry->manager->systemd, unit, ignore_result, NULL);
 	r = systemd_clean(entry->manager->systemd, unit, on_clear_begun, entry);
 	if (r < 0)
-		entry_operation_lost(entry);
+		not_sent(entry, "its state cannot be cleared", r);
 }
 
 /* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
@@ -391,7 +405,6 @@ static void act_remove(struct entry *entry)
 	view_unref(TAKE(entry->view));
 	manager->dirty = true;
 	manager_publish(manager);
-	waiters_answer(entry, CALL_CREATE);
 	waiters_answer(entry, CALL_DELETE);
 	entry_drop(entry);
 	if (parent)

@@ -17,18 +17,15 @@ static int answer_existing(struct entry *entry, const struct entry *caller, mana
 
 	if (caller && !entry_is_within(entry, caller))
 		return refuse_outside(refusal, id, caller);
-	if (entry->row.tombstone) {
-		int r = refuse_indexer(refusal, CODE_ABORTED, "BEING_DELETED", id,
-				       "indexers/%s is being deleted; try again when it is gone",
-				       id);
-
-		refusal->retry_after_usec = RETRY_SOON_USEC;
-		return r;
-	}
+	if (entry->row.tombstone)
+		return refuse_being_deleted(refusal, id);
 	/* Its creation is still waited for by somebody: the answers are then the same. */
 	for (const struct waiter *waiter = entry->waiters; waiter; waiter = waiter->next)
-		if (waiter->kind == CALL_CREATE)
-			return waiter_add(entry, CALL_CREATE, done, userdata);
+		if (waiter->kind == CALL_CREATE) {
+			int r = check_ready(entry->manager, refusal);
+
+			return r != 0 ? r : waiter_add(entry, CALL_CREATE, done, userdata);
+		}
 	manager_publish(entry->manager);
 	done(NULL, entry->view, userdata);
 	return 0;

@@ -6,6 +6,15 @@
  */
 #include "manager/private.h"
 
+/* Who waits for a Create of what is now deleted will not see it run. */
+static void refuse_creates(struct entry *entry)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+
+	if (refuse_being_deleted(&refusal, entry->row.definition->id) == REFUSED)
+		waiters_refuse(entry, CALL_CREATE, &refusal);
+}
+
 static void tombstone_subtree(struct manager *manager, struct entry *root)
 {
 	for (size_t i = 0; i < manager->n_entries; i++) {
@@ -15,6 +24,8 @@ static void tombstone_subtree(struct manager *manager, struct entry *root)
 			continue;
 		entry->row.tombstone = true;
 		entry->failures = 0;
+		entry->retry = sd_event_source_disable_unref(entry->retry);
+		refuse_creates(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}
@@ -34,10 +45,11 @@ static int delete_entry(struct manager *manager, const struct entry *caller, con
 				      "indexers/%s does not exist", id);
 	r = check_ready(manager, refusal);
 	r = r != 0 ? r : registry_tombstone(manager->registry, id, refusal);
-	r = r != 0 ? r : waiter_add(entry, CALL_DELETE, done, userdata);
-	if (r == 0)
-		tombstone_subtree(manager, entry);
-	return r;
+	if (r != 0)
+		return r;
+	/* On disk it has begun; whatever follows, it goes on. */
+	tombstone_subtree(manager, entry);
+	return waiter_add(entry, CALL_DELETE, done, userdata);
 }
 
 void manager_delete(struct manager *manager, const struct caller *caller, const char *id,

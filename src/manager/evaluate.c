@@ -65,7 +65,7 @@ static struct entry *take_queued(struct manager *manager)
 }
 
 /* The unit is gone in the boot that it was started in: whether it failed is in the journal. */
-static bool failed_away(const struct entry *entry)
+static int failed_away(const struct entry *entry)
 {
 	struct exit_record record;
 	char unit[UNIT_MAX_SIZE];
@@ -74,11 +74,11 @@ static bool failed_away(const struct entry *entry)
 	unit_from_id(entry->row.definition->id, unit);
 	r = journal_find_exit(NULL, unit, &record);
 	if (r < 0)
-		log_warning("%s: the journal cannot say how it ended: %s", unit, strerror(-r));
+		return r;
 	return r > 0 && !(record.reason == EXIT_REASON_EXITED && record.code == 0);
 }
 
-static enum action decide(const struct entry *entry)
+static enum action decide(struct entry *entry)
 {
 	const struct registry_row *row = &entry->row;
 	struct wanted wanted = {
@@ -92,13 +92,22 @@ static enum action decide(const struct entry *entry)
 		.presence = entry_presence(entry),
 		.busy = entry->operation != OPERATION_NONE || entry->retry,
 		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
+		.never_ran = entry->unit.exec_main_start == 0 && isempty(entry->unit.invocation_id),
 		.has_state = row->tombstone && entry_has_state(entry),
 	};
 
 	/* Asked only where the answer decides: it reads the disk. */
 	if (actual.presence == UNIT_ABSENT && wanted.same_boot && !wanted.tombstone &&
-	    !wanted.stopped && !wanted.start_failed && !actual.busy)
-		actual.failed_away = failed_away(entry);
+	    !wanted.stopped && !wanted.start_failed && !actual.busy) {
+		int r = failed_away(entry);
+
+		/* "Not known" is not "stopped by somebody". */
+		if (r < 0) {
+			entry_ask_later(entry, strerror(-r));
+			return ACTION_NONE;
+		}
+		actual.failed_away = r > 0;
+	}
 	return reconcile(&wanted, &actual);
 }
 

@@ -244,6 +244,7 @@ struct manager *manager_free(struct manager *manager)
 	manager_refuse_waiting(manager);
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
+	sd_event_source_disable_unref(manager->look_again);
 	for (size_t i = 0; i < manager->n_entries; i++)
 		entry_free(manager->entries[i]);
 	free(manager->entries);
@@ -283,6 +284,17 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	return 0;
 }
 
+/* An indexer whose runtime was not there has not been started in this boot after all. */
+static void try_runtime_again(struct entry *entry)
+{
+	if (!entry->runtime_missing)
+		return;
+	entry->runtime_missing = false;
+	entry->row.boot_id[0] = '\0';
+	entry->row.last_exit = (struct exit_record){};
+	entry_queue(entry);
+}
+
 int manager_reload(struct manager *manager)
 {
 	struct runtime_set *runtimes;
@@ -292,6 +304,8 @@ int manager_reload(struct manager *manager)
 		return r;
 	runtime_set_free(manager->runtimes);
 	manager->runtimes = runtimes;
+	for (size_t i = 0; i < manager->n_entries; i++)
+		try_runtime_again(manager->entries[i]);
 	return 0;
 }
 

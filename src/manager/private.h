@@ -43,10 +43,13 @@ struct entry {
 	struct unit_state unit; /* last known */
 	bool asked;		/* `loaded` and `unit` are true now, not from before a lost bus */
 	bool loaded;
+	bool listed; /* by the look around that is under way */
 	bool pinned; /* our bus connection holds a reference on the unit */
 
 	enum operation operation;
-	bool retried;	   /* the start was refused once because of a leftover */
+	bool retried; /* the start was refused once because of a leftover */
+	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
+	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
 	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
 	char *job;		/* object path of the job that is waited for, or NULL */
@@ -76,7 +79,8 @@ struct manager {
 
 	struct entry *queue_head, *queue_tail; /* to be decided upon */
 	sd_event_source *deferred;
-	size_t n_operations;
+	size_t n_operations;	     /* under way, stops not counted */
+	sd_event_source *look_again; /* where systemd's units could not be listed, or NULL */
 	size_t n_waiters;
 	size_t n_queries; /* of the look around that is under way */
 	bool synced;
@@ -138,6 +142,8 @@ int caller_entry(struct manager *manager, const struct caller *caller, struct en
 		 struct refusal *refusal);
 /* Fills the refusal of an indexer that reaches out of its subtree, whether the id exists or not. */
 int refuse_outside(struct refusal *refusal, const char *id, const struct entry *caller);
+/* Fills the refusal of a Create whose indexer is being deleted. */
+int refuse_being_deleted(struct refusal *refusal, const char *id);
 /* REFUSED while systemd cannot be reached, or too many calls wait already. */
 int check_ready(const struct manager *manager, struct refusal *refusal);
 

@@ -11,6 +11,9 @@
 #include "common/log.h"
 #include "manager/private.h"
 
+/* A list that failed is asked for again after this. */
+#define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
+
 /* A query in flight: the entry may be gone when the answer comes, so it is found again by its unit.
  */
 struct query {
@@ -115,34 +118,74 @@ void entry_query(struct entry *entry)
 		log_warning("%s: systemd cannot be asked: %s", unit, strerror(-r));
 }
 
-/* What is not in the list is not there; what is in it is read. An operation keeps its own account.
- */
 static int read_list(struct manager *manager, sd_bus_message *reply)
 {
-	const char *unit, *load_state;
+	const char *unit;
 	int r;
 
+	for (size_t i = 0; i < manager->n_entries; i++)
+		manager->entries[i]->listed = false;
+	r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &unit, NULL, NULL, NULL,
+						  NULL, NULL, NULL, NULL, NULL, NULL)) > 0) {
+		struct entry *entry = entry_find_unit(manager, unit);
+
+		if (entry)
+			entry->listed = true;
+	}
+	return r;
+}
+
+/* What is not in the list is not there; what is in it is read. An operation keeps its own account.
+ */
+static void take_list(struct manager *manager)
+{
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		struct entry *entry = manager->entries[i];
+		char unit[UNIT_MAX_SIZE];
+		int r;
 
 		if (entry->operation != OPERATION_NONE)
 			continue;
-		entry->asked = true;
-		entry->loaded = false;
+		entry->asked = !entry->listed;
+		if (entry->listed) {
+			unit_from_id(entry->row.definition->id, unit);
+			r = send_query(manager, unit, true);
+			if (r < 0)
+				entry_ask_later(entry, strerror(-r));
+			else
+				manager->n_queries++;
+		} else {
+			entry->loaded = false;
+		}
+		entry_refresh(entry);
+		entry_queue(entry);
 	}
-	r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
-	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &unit, NULL, &load_state,
-						  NULL, NULL, NULL, NULL, NULL, NULL, NULL)) > 0) {
-		struct entry *entry = entry_find_unit(manager, unit);
+}
 
-		if (!entry || entry->operation != OPERATION_NONE)
-			continue;
-		entry->asked = false;
-		r = send_query(manager, unit, true);
-		if (r >= 0)
-			manager->n_queries++;
-	}
-	return r;
+static void on_resync(void *userdata);
+
+static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	(void)source, (void)usec;
+	manager->look_again = sd_event_source_disable_unref(manager->look_again);
+	on_resync(manager);
+	return 0;
+}
+
+static void look_again_later(struct manager *manager, const char *text)
+{
+	int r = 0;
+
+	log_warning("systemd's units cannot be listed: %s", text);
+	if (!manager->look_again)
+		r = sd_event_add_time_relative(manager->event, &manager->look_again,
+					       CLOCK_MONOTONIC, LOOK_AGAIN_USEC, 0, on_look_again,
+					       manager);
+	if (r < 0)
+		log_error("No timer to look again: %s", strerror(-r));
 }
 
 static void on_list(const struct systemd_result *result, void *userdata)
@@ -150,18 +193,16 @@ static void on_list(const struct systemd_result *result, void *userdata)
 	struct manager *manager = userdata;
 	int r = result->error;
 
+	if (r == -ECONNRESET)
+		return; /* all is asked again when the bus is back */
 	manager->n_queries = 0;
 	if (r == 0)
 		r = read_list(manager, result->reply);
 	if (r < 0) {
-		log_warning("systemd's units cannot be listed: %s",
-			    result->text ? result->text : strerror(-r));
+		look_again_later(manager, result->text ? result->text : strerror(-r));
 		return;
 	}
-	for (size_t i = 0; i < manager->n_entries; i++) {
-		entry_refresh(manager->entries[i]);
-		entry_queue(manager->entries[i]);
-	}
+	take_list(manager);
 	if (manager->n_queries == 0)
 		look_around_done(manager);
 }
@@ -171,8 +212,8 @@ static void on_resync(void *userdata)
 	struct manager *manager = userdata;
 	int r = systemd_list(manager->systemd, on_list, manager);
 
-	if (r < 0)
-		log_error("systemd cannot be asked for its units: %s", strerror(-r));
+	if (r < 0 && r != -ENOTCONN)
+		look_again_later(manager, strerror(-r));
 }
 
 static void on_lost(void *userdata)
@@ -183,6 +224,7 @@ static void on_lost(void *userdata)
 		struct entry *entry = manager->entries[i];
 
 		entry->asked = entry->pinned = false;
+		entry->retry = sd_event_source_disable_unref(entry->retry);
 		entry_operation_lost(entry);
 		entry_refresh(entry);
 	}
@@ -193,19 +235,23 @@ static void on_unit_changed(const char *unit, sd_bus_message *changes, void *use
 {
 	struct manager *manager = userdata;
 	struct entry *entry = entry_find_unit(manager, unit);
+	char invocation_id[ID128_TEXT_MAX];
 	bool was_live;
 	int r;
 
 	if (!entry || (!entry->loaded && entry->operation == OPERATION_NONE))
 		return;
 	was_live = unit_state_is_live(&entry->unit);
+	memcpy(invocation_id, entry->unit.invocation_id, sizeof(invocation_id));
 	r = unit_state_read(changes, &entry->unit);
 	if (r < 0) {
 		log_warning("%s: its properties cannot be read: %s", unit, strerror(-r));
 		return;
 	}
-	if (was_live && !unit_state_is_live(&entry->unit) && manager->stopped)
+	if (was_live && manager->stopped && !isempty(invocation_id) &&
+	    (!unit_state_is_live(&entry->unit) || !streq(invocation_id, entry->unit.invocation_id)))
 		manager->stopped(entry->row.definition->uid, manager->stopped_userdata);
+	entry_refresh(entry);
 	entry_queue(entry);
 }
 
@@ -224,7 +270,8 @@ static void on_unit_removed(const char *unit, void *userdata)
 
 	if (!entry || !entry->loaded || entry->operation != OPERATION_NONE)
 		return;
-	entry->loaded = entry->pinned = false;
+	/* PID 1 says this of every unit while it reloads, and keeps its references over that. */
+	entry->loaded = false;
 	entry_queue(entry);
 }
 

@@ -76,6 +76,8 @@ void waiters_answer(struct entry *entry, enum call_kind kind)
 {
 	struct waiter *taken;
 
+	assert(kind == CALL_DELETE || entry->view);
+
 	while ((taken = take_waiter(entry, kind))) {
 		_cleanup_(waiter_freep) struct waiter *waiter = taken;
 

@@ -12,7 +12,7 @@ enum need { ANY = 0, YES, NO };
 struct rule {
 	enum need tombstone, children, same_boot, stopped, start_failed;
 	enum unit_presence presence;
-	enum need same_invocation, has_state, failed_away;
+	enum need same_invocation, never_ran, has_state, failed_away;
 	enum action action;
 };
 
@@ -39,6 +39,8 @@ static const struct rule rules[] = {
 	  .tombstone = NO,
 	  .same_invocation = NO,
 	  .action = ACTION_NOTE_START },
+	/* Its start job was lost with a PID 1 that executed itself anew. */
+	{ .presence = UNIT_IDLE, .tombstone = NO, .never_ran = YES, .action = ACTION_START },
 	{ .presence = UNIT_IDLE, .tombstone = NO, .action = ACTION_NOTE_END },
 	{ .presence = UNIT_FAILED, .tombstone = NO, .action = ACTION_NOTE_END },
 
@@ -70,6 +72,7 @@ enum action reconcile(const struct wanted *wanted, const struct actual *actual)
 		    meets(rule->stopped, wanted->stopped) &&
 		    meets(rule->start_failed, wanted->start_failed) &&
 		    meets(rule->same_invocation, actual->same_invocation) &&
+		    meets(rule->never_ran, actual->never_ran) &&
 		    meets(rule->has_state, actual->has_state) &&
 		    meets(rule->failed_away, actual->failed_away))
 			return rule->action;

@@ -37,6 +37,7 @@ struct actual {
 	enum unit_presence presence;
 	bool busy;	      /* a job or call of ours is under way */
 	bool same_invocation; /* the unit's invocation is the recorded one */
+	bool never_ran;	      /* the unit is loaded, and nothing was ever run in it */
 	bool has_state;	      /* its state directory is there */
 	bool failed_away;     /* the unit is gone, and the journal says that it failed */
 };

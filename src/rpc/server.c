@@ -361,7 +361,7 @@ struct rpc_server *rpc_server_free(struct rpc_server *server)
 	sd_event_source_disable_unref(server->grace);
 	if (!LIST_EMPTY(&server->members) && !abandon(server)) {
 		log_error("gRPC does not let go of its calls; they are left behind");
-		return NULL; /* threads may still use all of it: the process is about to end */
+		return server;
 	}
 	if (server->insecure)
 		grpc_server_credentials_release(server->insecure);

@@ -74,7 +74,8 @@ int rpc_server_shutdown(struct rpc_server *server, uint64_t grace_usec, rpc_serv
 
 /*
  * Frees the server; what is still open is cancelled. Answers that the manager still owes are
- * dropped when they come. Takes NULL, returns NULL.
+ * dropped when they come. Takes NULL, returns NULL; or the server, where gRPC does not let go of it
+ * and its threads may still use it, the manager and the journal.
  */
 struct rpc_server *rpc_server_free(struct rpc_server *server);
 DEFINE_CLEANUP(struct rpc_server, rpc_server_free);

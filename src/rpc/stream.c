@@ -15,8 +15,8 @@
 #include "common/util.h"
 #include "rpc/stream.h"
 
-#define QUEUE_BYTES_MAX	   (256 * 1024)
-#define QUEUE_MESSAGES_MAX 4096
+#define QUEUE_BYTES_MAX	   (2 * 1024 * 1024)
+#define QUEUE_MESSAGES_MAX 16384
 #define FLUSH_MESSAGES	   64 /* as many go out together where the producer has not flushed */
 #define RING_MIN	   16
 #define RING_KEPT	   64 /* an empty queue keeps no more than this */
@@ -210,10 +210,10 @@ int rpc_stream_open(struct call *call, const struct stream_handler *handler, voi
 	stream->sent.run = on_sent;
 	stream->sending = true; /* the initial metadata */
 	pthread_mutex_init(&stream->lock, NULL);
+	*ret = stream; /* before others find it: its handler may be called from then on */
 	pthread_mutex_lock(&core->streams_lock);
 	TAILQ_INSERT_TAIL(&core->open_streams, stream, link);
 	pthread_mutex_unlock(&core->streams_lock);
-	*ret = stream;
 	if (!call_open(call, on_closed, &stream->sent, stream)) {
 		on_closed(call, stream);
 		rpc_stream_unref(stream);

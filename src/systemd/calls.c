@@ -69,6 +69,22 @@ static void send_waiting(struct systemd *systemd)
 	}
 }
 
+/* Errors that the bus or the library make when systemd does not answer. */
+static bool is_transient(const sd_bus_error *e)
+{
+	static const char *const names[] = {
+		SD_BUS_ERROR_NO_REPLY,		SD_BUS_ERROR_TIMEOUT,
+		SD_BUS_ERROR_NO_MEMORY,		SD_BUS_ERROR_SERVICE_UNKNOWN,
+		SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_LIMITS_EXCEEDED,
+		SD_BUS_ERROR_DISCONNECTED,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (sd_bus_error_has_name(e, names[i]))
+			return true;
+	return startswith(e->name, "org.freedesktop.DBus.Error.Spawn.") != NULL;
+}
+
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct call *call = userdata; /* freed with its slot */
@@ -79,8 +95,11 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (e) {
 		result = (struct systemd_result){ .error = -sd_bus_message_get_errno(m),
 						  .name = e->name,
-						  .text = e->message };
-		if (result.error == 0)
+						  .text = e->message,
+						  .transient = is_transient(e) };
+		if (sd_bus_is_open(call->systemd->bus) <= 0)
+			result.error = -ECONNRESET;
+		else if (result.error == 0)
 			result.error = -EIO;
 	}
 	call->systemd->n_calls--;

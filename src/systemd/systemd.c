@@ -109,17 +109,14 @@ static void schedule_reconnect(struct systemd *systemd)
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct systemd *systemd = userdata;
-	bool was_connected = systemd->connected;
 
 	(void)m, (void)error;
+	if (systemd->connected)
+		log_warning("The bus is gone. Indexers keep running; calls that change something "
+			    "are refused until it is back.");
 	schedule_reconnect(systemd);
 	systemd_abandon_calls(systemd);
-	if (was_connected) {
-		log_warning(
-			"The bus is gone. Indexers keep running; calls that change something are "
-			"refused until it is back.");
-		systemd->events.lost(systemd->userdata);
-	}
+	systemd->events.lost(systemd->userdata);
 	return 0;
 }
 
@@ -205,8 +202,13 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata)
 	int r;
 
 	(void)source, (void)usec;
-	systemd->bus = sd_bus_close_unref(systemd->bus);
-	r = connect_bus(systemd);
+	if (systemd->bus && sd_bus_is_open(systemd->bus) > 0) {
+		r = subscribe(systemd); /* the bus is there, and calls on it are under way */
+	} else {
+		systemd->bus = sd_bus_close_unref(systemd->bus);
+		systemd->n_calls = 0; /* all ended before the bus was known to be gone */
+		r = connect_bus(systemd);
+	}
 	if (r < 0) {
 		log_debug("The bus cannot be reached: %s", strerror(-r));
 		schedule_reconnect(systemd);
@@ -218,7 +220,7 @@ struct systemd *systemd_free(struct systemd *systemd)
 {
 	if (!systemd)
 		return NULL;
-	sd_bus_flush_close_unref(systemd->bus);
+	sd_bus_close_unref(systemd->bus);
 	systemd_drop_calls(systemd);
 	sd_event_source_disable_unref(systemd->reconnect);
 	sd_event_unref(systemd->event);

@@ -40,7 +40,8 @@ struct systemd_events {
 
 /* How a call ended. All strings are lent for the duration of the callback. */
 struct systemd_result {
-	int error;	       /* 0, or a negative errno */
+	int error;	       /* 0, or a negative errno; -ECONNRESET where the bus is gone */
+	bool transient;	       /* not systemd's answer but the bus's: worth another try */
 	const char *name;      /* the bus error's name, or NULL */
 	const char *text;      /* in words, or NULL */
 	sd_bus_message *reply; /* NULL where error is set */

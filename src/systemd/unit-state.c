@@ -97,7 +97,6 @@ static const struct {
 	ROW("SubState", "s", read_word, sub_state),
 	ROW("LoadState", "s", read_word, load_state),
 	ROW("Result", "s", read_word, result),
-	ROW("CleanResult", "s", read_word, clean_result),
 	ROW("StatusText", "s", read_text, status_text),
 	ROW("InvocationID", "ay", read_id128, invocation_id),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),

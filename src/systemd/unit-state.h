@@ -19,8 +19,7 @@ struct unit_state {
 	char active_state[UNIT_WORD_MAX]; /* "active", "failed", ... */
 	char sub_state[UNIT_WORD_MAX];
 	char load_state[UNIT_WORD_MAX];
-	char result[UNIT_WORD_MAX]; /* "success", "exit-code", ... */
-	char clean_result[UNIT_WORD_MAX];
+	char result[UNIT_WORD_MAX];	    /* "success", "exit-code", ... */
 	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
 	char status_text[UNIT_TEXT_MAX];  /* STATUS= of sd_notify(3); indexer-exec says there why it
 					     failed */

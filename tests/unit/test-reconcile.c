@@ -52,6 +52,10 @@ static const struct row rows[] = {
 	  { .same_boot = true },
 	  { .presence = UNIT_IDLE, .same_invocation = true },
 	  ACTION_NOTE_END },
+	{ "loaded, but its start job was lost: started",
+	  { .same_boot = true },
+	  { .presence = UNIT_IDLE, .never_ran = true },
+	  ACTION_START },
 	{ "a failed unit is noted and not started",
 	  { .same_boot = true },
 	  { .presence = UNIT_FAILED, .same_invocation = true },
@@ -143,11 +147,15 @@ static void test_invariants(void)
 {
 	bool never_starts_tombstone = true, never_touches_foreign = true, quiet_when_busy = true;
 
-	for (unsigned bits = 0; bits < 1U << 9; bits++)
+	for (unsigned bits = 0; bits < 1U << 10; bits++)
 		for (int p = UNIT_UNKNOWN; p <= UNIT_CLEANING; p++) {
 			struct wanted w = { bits & 1, bits & 2, bits & 4, bits & 8, bits & 16 };
-			struct actual a = { (enum unit_presence)p, bits & 32, bits & 64, bits & 128,
-					    bits & 256 };
+			struct actual a = { (enum unit_presence)p,
+					    bits & 32,
+					    bits & 64,
+					    bits & 128,
+					    bits & 256,
+					    bits & 512 };
 			enum action action = reconcile(&w, &a);
 
 			if (w.tombstone && action == ACTION_START)

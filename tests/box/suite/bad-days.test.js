@@ -148,3 +148,33 @@ test('SIGTERM drains: a call under way is answered, a stream is ended, the index
 	assert.equal(pid('drained'), before);
 	assert.equal(run('systemctl show -P Result indexerd.service'), 'success');
 });
+
+test('drop-ins of the configuration are read in their order, and a bad one is named', async () => {
+	const directory = '/etc/indexerd/indexerd.conf.d';
+	fs.mkdirSync(directory, { recursive: true });
+	later(async () => {
+		fs.rmSync(directory, { recursive: true });
+		run('systemctl restart indexerd.service');
+		await served();
+	});
+	fs.writeFileSync(`${directory}/10-one.conf`, '[Manager]\nMaxIndexers=5\n');
+	fs.writeFileSync(`${directory}/20-two.conf`, '[Manager]\nMaxIndexers=1\n');
+	run('systemctl restart indexerd.service');
+	await served();
+	await create('only');
+	await refused(create('more'), 'RESOURCE_EXHAUSTED', /1/);
+	fs.writeFileSync(`${directory}/30-bad.conf`, '[Manager]\nNoSuchKey=1\n');
+	sh('systemctl restart indexerd.service');
+	assert.match(run('journalctl -q -u indexerd.service -o cat -n 50'), /30-bad\.conf:2: unknown key NoSuchKey=/);
+	fs.rmSync(`${directory}/30-bad.conf`);
+	run('systemctl restart indexerd.service');
+	await served();
+	assert.equal(await state('only'), 'STATE_RUNNING');
+});
+
+test('an id is free again after Delete also where systemd has reloaded meanwhile', async () => {
+	await create('renewed');
+	run('systemctl daemon-reload && systemctl daemon-reload');
+	await call('DeleteIndexer', { name: 'indexers/renewed' });
+	assert.equal((await create('renewed')).status.state, 'STATE_RUNNING');
+});

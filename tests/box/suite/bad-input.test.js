@@ -241,3 +241,20 @@ test('a parent that is being deleted takes no more children, and a tombstone no 
 	run(`systemctl kill -s KILL ${unit('dying')}`);
 	await gone;
 });
+
+test('a Delete that overtakes a Create answers both', async () => {
+	for (let round = 0; round < 10; round++) {
+		const creates = ['over', 'over-child'].map((id) => call('CreateIndexer', {
+			indexer_id: id, indexer: { ...good, spawned_by: id === 'over' ? '' : 'indexers/over' },
+		}).then(() => 'made', (error) => error.name));
+		const gone = await until(() =>
+			call('DeleteIndexer', { name: 'indexers/over' }).then(() => true, (error) => {
+				assert.equal(error.name, 'NOT_FOUND');
+				return false;
+			}));
+		assert.ok(gone);
+		for (const answer of await Promise.all(creates))
+			assert.ok(['made', 'ABORTED', 'FAILED_PRECONDITION'].includes(answer), answer);
+	}
+	await alive();
+});
