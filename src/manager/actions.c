@@ -19,6 +19,40 @@
 /* After so many refusals in a row the waiting Delete is told. */
 #define FAILURES_TOLD 3
 
+/* systemd gives a start 90 s and then lets it fail; a job that is heard of no more has no end. */
+#define OPERATION_LIMIT_USEC (120 * USEC_PER_SEC)
+/* After systemd's own time to SIGKILL, how long until it is sent anyway, and again. */
+#define KILL_AGAIN_USEC (5 * USEC_PER_SEC)
+
+static int on_operation_limit(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* How long systemd waits for the unit to stop: the runtime may have a word in that. */
+static uint64_t stop_timeout(const struct entry *entry)
+{
+	const struct runtime *runtime =
+		runtime_set_find(entry->manager->runtimes, entry->row.definition->runtime);
+	const struct setting *settings;
+	size_t n = 0;
+
+	settings = runtime ? runtime_settings(runtime, &n) : NULL;
+	for (size_t i = 0; i < n; i++)
+		if (streq(settings[i].property, "TimeoutStopUSec"))
+			return settings[i].u64;
+	return UNIT_STOP_TIMEOUT_USEC;
+}
+
+static void set_limit(struct entry *entry, uint64_t usec)
+{
+	int r;
+
+	entry->limit = sd_event_source_disable_unref(entry->limit);
+	r = sd_event_add_time_relative(entry->manager->event, &entry->limit, CLOCK_MONOTONIC, usec,
+				       0, on_operation_limit, entry);
+	if (r < 0)
+		log_error("%s: no timer for its limit: %s", entry->row.definition->id,
+			  strerror(-r));
+}
+
 static void operation_begin(struct entry *entry, enum operation operation)
 {
 	entry->operation = operation;
@@ -26,6 +60,8 @@ static void operation_begin(struct entry *entry, enum operation operation)
 	 */
 	if (operation != OPERATION_STOP)
 		entry->manager->n_operations++;
+	set_limit(entry, operation == OPERATION_STOP ? stop_timeout(entry) + KILL_AGAIN_USEC
+						     : OPERATION_LIMIT_USEC);
 }
 
 static void operation_end(struct entry *entry)
@@ -34,6 +70,7 @@ static void operation_end(struct entry *entry)
 	if (entry->operation != OPERATION_STOP)
 		entry->manager->n_operations--;
 	entry->operation = OPERATION_NONE;
+	entry->limit = sd_event_source_disable_unref(entry->limit);
 	free(entry->job);
 	free(entry->ended_job);
 	entry->job = entry->ended_job = NULL;
@@ -299,6 +336,27 @@ static void act_hold(struct entry *entry)
 {
 	if (systemd_is_connected(entry->manager->systemd))
 		start(entry, OPERATION_HOLD);
+}
+
+/*
+ * A program can ask systemd for more time to stop, again and again (EXTEND_TIMEOUT_USEC= of
+ * sd_notify(3)), and must not hold up the Delete of its tree with that.
+ */
+static int on_operation_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct entry *entry = userdata;
+	char unit[UNIT_MAX_SIZE];
+
+	(void)source, (void)usec;
+	if (entry->operation != OPERATION_STOP) {
+		operation_failed(entry, "systemd's job does not end", "it is looked at again");
+		return 0;
+	}
+	unit_from_id(entry->row.definition->id, unit);
+	log_warning("%s: it does not stop in its time, and is killed", entry->row.definition->id);
+	(void)systemd_kill(entry->manager->systemd, unit, ignore_result, NULL);
+	set_limit(entry, KILL_AGAIN_USEC);
+	return 0;
 }
 
 static void on_stop_asked(const struct systemd_result *result, void *userdata)

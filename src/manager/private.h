@@ -52,6 +52,7 @@ struct entry {
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
 	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
+	sd_event_source *limit; /* how long the operation may take, or NULL */
 	char *job;		/* object path of the job that is waited for, or NULL */
 	char *ended_job;	/* a job of this unit that ended before its reply came, or NULL */
 	uint8_t *spec;		/* made at Create for the first start, or NULL */

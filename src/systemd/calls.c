@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "common/util.h"
 #include "model/id.h"
@@ -217,6 +218,15 @@ int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd
 	r = r < 0 ? r : sd_bus_message_append(m, "ss", plan->unit, "fail");
 	r = r < 0 ? r : unit_plan_append(m, plan);
 	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_kill(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "ssi", unit, "all", SIGKILL);
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
 }
 

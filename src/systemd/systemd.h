@@ -72,6 +72,8 @@ int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd
 		  void *userdata);
 /* StopUnit; the reply is the job's object path. */
 int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+/* KillUnit: SIGKILL to all processes of the unit. */
+int systemd_kill(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
 /* CleanUnit of all directories; the reply comes when it has begun, the end is SubState leaving
  * "cleaning". */
 int systemd_clean(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);

@@ -11,9 +11,8 @@
 #include "model/exit.h"
 #include "systemd/unit-plan.h"
 
-#define STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
-#define RESTART_USEC	  (1 * USEC_PER_SEC)
-#define UMASK_PRIVATE	  0077
+#define RESTART_USEC  (1 * USEC_PER_SEC)
+#define UMASK_PRIVATE 0077
 
 /* A line of one unit passes at most so often: a real indexer at full speed wrote 6,600 lines/s. */
 #define LOG_RATE_INTERVAL_USEC (30 * USEC_PER_SEC)
@@ -61,7 +60,7 @@ static const struct setting defaults[] = {
 	T("AmbientCapabilities", 0),
 	T("RestrictNamespaces", 0), /* the flags that stay allowed: none */
 	U("UMask", UMASK_PRIVATE),
-	T("TimeoutStopUSec", STOP_TIMEOUT_USEC),
+	T("TimeoutStopUSec", UNIT_STOP_TIMEOUT_USEC),
 	B("MemoryAccounting", true),
 	B("CPUAccounting", true),
 	B("TasksAccounting", true),

@@ -14,6 +14,9 @@
 #include "model/indexer.h"
 #include "model/setting.h"
 
+/* From SIGTERM to SIGKILL, unless the runtime says otherwise. */
+#define UNIT_STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
+
 enum unit_plan_kind {
 	UNIT_PLAN_RUN,	/* the indexer itself */
 	UNIT_PLAN_HOLD, /* a oneshot that does nothing, so that the unit is loaded and can be

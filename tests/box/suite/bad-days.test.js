@@ -178,3 +178,12 @@ test('an id is free again after Delete also where systemd has reloaded meanwhile
 	await call('DeleteIndexer', { name: 'indexers/renewed' });
 	assert.equal((await create('renewed')).status.state, 'STATE_RUNNING');
 });
+
+test('a program that asks systemd for ever more time to stop is killed all the same', async () => {
+	await create('clinging', {
+		project_source: project({ 'main.sh': '#!/bin/bash\ntrap "" TERM\necho up\nwhile :; do\n' +
+			'NOTIFY_SOCKET=/run/systemd/notify systemd-notify EXTEND_TIMEOUT_USEC=600000000; sleep 1; done\n' }),
+	});
+	await until(() => sh(`journalctl -q -o cat -u ${unit('clinging')}`).stdout.includes('up'));
+	await call('DeleteIndexer', { name: 'indexers/clinging' }, { deadline: 60_000 });
+});
