@@ -148,7 +148,7 @@ static int measure(struct floor *floor, int in_flight, int each, struct samples 
 		   struct samples *api, struct samples *bare_rate, struct samples *api_rate)
 {
 	for (int round = 0; round < ROUNDS; round++) {
-		double seconds;
+		double seconds = 0;
 		int n = in_flight * each;
 		int r = floor_start(floor, (size_t)n, (size_t)in_flight, bare, &seconds);
 

@@ -99,7 +99,7 @@ static int measure_backlog(void)
 	static struct samples ours, journalctls;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		double seconds;
+		double seconds = 0;
 		int r = journalctl_backlog(&seconds);
 
 		if (r < 0)
