@@ -177,7 +177,7 @@ static void wait_for_job(struct entry *entry, sd_bus_message *reply)
 				 strerror(r < 0 ? -r : ENOMEM));
 }
 
-static void ignore_result(const struct systemd_result *result, void *userdata)
+void ignore_result(const struct systemd_result *result, void *userdata)
 {
 	(void)userdata;
 	if (result->error < 0)

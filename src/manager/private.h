@@ -126,6 +126,8 @@ void entry_job_removed(struct entry *entry, const char *job);
 void entry_operation_lost(struct entry *entry);
 /* systemd could not be asked about the unit: it is tried again, later each time. */
 void entry_ask_later(struct entry *entry, const char *text);
+/* For a call whose failure changes nothing: it is logged for who debugs. */
+void ignore_result(const struct systemd_result *result, void *userdata);
 /* The entry's state directory is on disk. */
 bool entry_has_state(const struct entry *entry);
 

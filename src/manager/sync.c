@@ -33,13 +33,6 @@ static void look_around_done(struct manager *manager)
 		manager->on_synced(manager->synced_userdata);
 }
 
-static void on_pinned(const struct systemd_result *result, void *userdata)
-{
-	(void)userdata;
-	if (result->error < 0)
-		log_debug("A unit cannot be pinned: %s", result->text ? result->text : "?");
-}
-
 void entry_pin(struct entry *entry)
 {
 	char unit[UNIT_MAX_SIZE];
@@ -47,7 +40,7 @@ void entry_pin(struct entry *entry)
 	if (entry->pinned)
 		return;
 	unit_from_id(entry->row.definition->id, unit);
-	if (systemd_ref_unit(entry->manager->systemd, unit, on_pinned, NULL) >= 0)
+	if (systemd_ref_unit(entry->manager->systemd, unit, ignore_result, NULL) >= 0)
 		entry->pinned = true;
 }
 
