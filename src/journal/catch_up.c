@@ -11,13 +11,13 @@
 #include "journal/stream.h"
 #include "journal/sync.h"
 
-int stream_close_reader(struct log_stream *stream, bool refused)
+int stream_close_reader(struct log_stream *stream)
 {
 	int r;
 
 	if (!stream->reader)
 		return 0;
-	r = reader_place(stream->reader, refused, &stream->place);
+	r = reader_place(stream->reader, false, &stream->place);
 	stream->reader = reader_free(stream->reader);
 	atomic_fetch_sub(&stream->journal->open_readers, 1);
 	return r;
@@ -65,8 +65,9 @@ int stream_catch_up(struct log_stream *stream)
 	r = read_slice(stream);
 	stream_flush(stream);
 	if (r == -EAGAIN) {
-		/* Closed while it waits: an open reader keeps removed files from going. */
-		k = stream_close_reader(stream, true);
+		/* Noted already now, so that the reader can be closed by whoever finds it idle. */
+		reader_refuse(stream->reader);
+		k = reader_place(stream->reader, false, &stream->place);
 		if (k < 0)
 			return k;
 	}
@@ -81,24 +82,24 @@ static int let_go(struct log_stream *stream)
 {
 	if (atomic_load(&stream->journal->open_readers) <= OPEN_READERS_MAX)
 		return 0;
-	return stream_close_reader(stream, false);
+	return stream_close_reader(stream);
 }
 
 void stream_settle(struct log_stream *stream, int result)
 {
-	if (result == 1) {
-		result = let_go(stream);
-		if (result >= 0) {
-			stream_release(stream, STREAM_QUEUED);
-			return;
-		}
-	}
-	if (result == -EAGAIN)
-		stream_release(stream, STREAM_PARKED);
-	else if (result == -ECANCELED)
+	int r;
+
+	if (result == -ECANCELED) {
 		stream_release(stream, STREAM_ENDED);
-	else
+	} else if (result != 1 && result != -EAGAIN) {
 		stream_end(stream, result);
+	} else {
+		r = let_go(stream);
+		if (r < 0)
+			stream_end(stream, r);
+		else
+			stream_release(stream, result == 1 ? STREAM_QUEUED : STREAM_PARKED);
+	}
 }
 
 /* One turn of a stream that the calling worker has taken from the queue. */
@@ -126,15 +127,54 @@ static void run(struct log_stream *stream)
 		stream_release(stream, STREAM_JOINING);
 }
 
+/* With the lock held. Returns the reader of a stream that has been parked for long, or NULL. */
+static struct reader *take_idle_reader(struct journal *journal)
+{
+	struct log_stream *stream = TAILQ_FIRST(&journal->parked);
+
+	if (!stream || stream->idle_at > now_usec(CLOCK_MONOTONIC))
+		return NULL;
+	TAILQ_REMOVE(&journal->parked, stream, queue_link);
+	stream->in_parked = false;
+	atomic_fetch_sub(&journal->open_readers, 1);
+	return TAKE(stream->reader);
+}
+
+/* With the lock held. Until there may be something to do. */
+static void wait_for_work(struct journal *journal)
+{
+	const struct log_stream *parked = TAILQ_FIRST(&journal->parked);
+	struct timespec until;
+
+	if (!parked) {
+		pthread_cond_wait(&journal->work, &journal->lock);
+		return;
+	}
+	until.tv_sec = (time_t)(parked->idle_at / USEC_PER_SEC);
+	until.tv_nsec = (long)(parked->idle_at % USEC_PER_SEC * NSEC_PER_USEC);
+	(void)pthread_cond_timedwait(&journal->work, &journal->lock, &until);
+}
+
+/* Takes a stream from the queue, and closes idle readers while there is none. NULL at the end. */
 static struct log_stream *take(struct journal *journal)
 {
 	struct log_stream *stream = NULL;
+	struct reader *idle;
 
 	pthread_mutex_lock(&journal->lock);
-	while (!atomic_load(&journal->stopping) && TAILQ_EMPTY(&journal->queue))
-		pthread_cond_wait(&journal->work, &journal->lock);
-	if (!atomic_load(&journal->stopping)) {
+	while (!atomic_load(&journal->stopping) && !stream) {
+		idle = take_idle_reader(journal);
+		if (idle) {
+			pthread_mutex_unlock(&journal->lock);
+			reader_free(idle);
+			pthread_mutex_lock(&journal->lock);
+			continue;
+		}
 		stream = TAILQ_FIRST(&journal->queue);
+		if (!stream)
+			wait_for_work(journal);
+	}
+	if (stream) {
 		TAILQ_REMOVE(&journal->queue, stream, queue_link);
 		stream->state = STREAM_RUNNING;
 	}

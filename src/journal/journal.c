@@ -53,6 +53,17 @@ static int start_threads(struct journal *journal)
 	return -r;
 }
 
+/* Its timed waits are by the clock that nobody sets. */
+static void init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 int journal_new(const char *directory, struct journal **ret)
 {
 	_cleanup_(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
@@ -61,10 +72,11 @@ int journal_new(const char *directory, struct journal **ret)
 	if (!journal)
 		return -ENOMEM;
 	TAILQ_INIT(&journal->queue);
+	TAILQ_INIT(&journal->parked);
 	TAILQ_INIT(&journal->inbox);
 	pthread_mutex_init(&journal->lock, NULL);
 	pthread_mutex_init(&journal->sync_lock, NULL);
-	pthread_cond_init(&journal->work, NULL);
+	init_condition(&journal->work);
 	journal->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (journal->inbox_fd < 0)
 		return -errno;

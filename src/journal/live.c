@@ -166,7 +166,7 @@ static void join(struct live *live, struct log_stream *stream)
 		stream_settle(stream, r);
 		return;
 	}
-	r = stream_close_reader(stream, false);
+	r = stream_close_reader(stream);
 	if (r < 0) {
 		stream_end(stream, r);
 		return;

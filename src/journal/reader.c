@@ -129,7 +129,9 @@ static int take_field(struct reader *reader, const char *data, size_t size, stru
 	for (size_t i = 0; i < ELEMENTSOF(wanted_fields); i++) {
 		size_t n = wanted_fields[i].size;
 
-		if (size >= n && memcmp(data, wanted_fields[i].name, n) == 0)
+		/* The '=' first: most fields are none of ours, and this is asked for each of them.
+		 */
+		if (size >= n && data[n - 1] == '=' && memcmp(data, wanted_fields[i].name, n) == 0)
 			return wanted_fields[i].take(reader, data + n, size - n, fields);
 	}
 	return 0;
@@ -189,6 +191,11 @@ static void note_position(struct reader *reader)
 	reader->place.at = at;
 	reader->place.inclusive = reader->on_record;
 	reader->moved = false;
+}
+
+void reader_refuse(struct reader *reader)
+{
+	reader->on_record = true;
 }
 
 int reader_place(struct reader *reader, bool refused, struct place *ret)

@@ -55,6 +55,9 @@ DEFINE_CLEANUP(struct reader, reader_free);
  */
 int reader_next(struct reader *reader, struct reader_record *ret);
 
+/* The record of the last step is given once more by the next one: nobody took it. */
+void reader_refuse(struct reader *reader);
+
 /*
  * Where the reader is: behind the record of the last step, or, with `refused`, before it. Returns 0
  * or a negative errno.

@@ -14,7 +14,7 @@ void stream_unref(struct log_stream *stream)
 {
 	if (atomic_fetch_sub(&stream->references, 1) > 1)
 		return;
-	(void)stream_close_reader(stream, false);
+	(void)stream_close_reader(stream);
 	pthread_mutex_destroy(&stream->callback);
 	free(stream);
 }
@@ -52,13 +52,13 @@ void stream_end(struct log_stream *stream, int error)
 	if (!atomic_load(&stream->closed))
 		stream->sink.end(error, stream->userdata);
 	pthread_mutex_unlock(&stream->callback);
-	(void)stream_close_reader(stream, false);
+	(void)stream_close_reader(stream);
 	stream_release(stream, STREAM_ENDED);
 }
 
 /* --- passing on ---------------------------------------------------------------------------- */
 
-/* The three below: with the lock held. */
+/* All below up to next_state(): with the lock held. */
 
 static void push_queue(struct log_stream *stream)
 {
@@ -74,6 +74,24 @@ static void push_inbox(struct log_stream *stream)
 	stream->in_inbox = true;
 	TAILQ_INSERT_TAIL(&stream->journal->inbox, stream, inbox_link);
 	live_wake(stream->journal);
+}
+
+/* One that waits for its sink keeps its reader for a while: the sink may be quick. */
+static void push_parked(struct log_stream *stream)
+{
+	if (!stream->reader)
+		return;
+	stream->idle_at = now_usec(CLOCK_MONOTONIC) + PARKED_READER_USEC;
+	stream->in_parked = true;
+	TAILQ_INSERT_TAIL(&stream->journal->parked, stream, queue_link);
+}
+
+static void leave_parked(struct log_stream *stream)
+{
+	if (!stream->in_parked)
+		return;
+	stream->in_parked = false;
+	TAILQ_REMOVE(&stream->journal->parked, stream, queue_link);
 }
 
 static enum stream_state next_state(struct log_stream *stream, enum stream_state wanted)
@@ -102,6 +120,8 @@ void stream_release(struct log_stream *stream, enum stream_state next)
 		push_queue(stream);
 	else if (next == STREAM_JOINING)
 		push_inbox(stream);
+	else if (next == STREAM_PARKED)
+		push_parked(stream);
 	pthread_mutex_unlock(&journal->lock);
 	if (next == STREAM_PARKED || next == STREAM_ENDED)
 		stream_unref(stream);
@@ -144,6 +164,7 @@ void log_stream_resume(struct log_stream *stream)
 	pthread_mutex_lock(&stream->journal->lock);
 	if (stream->state == STREAM_PARKED) {
 		atomic_fetch_add(&stream->references, 1);
+		leave_parked(stream);
 		push_queue(stream);
 	} else {
 		stream->resumed = true;
@@ -183,6 +204,7 @@ struct log_stream *log_stream_close(struct log_stream *stream)
 	} else if (stream->state == STREAM_LIVE) {
 		push_inbox(stream);
 	}
+	leave_parked(stream);
 	pthread_mutex_unlock(&journal->lock);
 	if (was_queued)
 		stream_unref(stream);

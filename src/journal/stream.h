@@ -48,6 +48,12 @@
  */
 #define OPEN_READERS_MAX 16
 
+/*
+ * How long a stream that waits for its sink keeps its reader: longer than a sink that reads at all
+ * makes it wait, and short, since an open reader keeps files that journald removed on the disk.
+ */
+#define PARKED_READER_USEC (1 * USEC_PER_SEC)
+
 #define WORKERS 2
 
 enum stream_state {
@@ -74,10 +80,13 @@ struct log_stream {
 	bool finishing;	   /* finish was called, */
 	uint64_t finished; /* at this time (CLOCK_MONOTONIC, microseconds) */
 	bool in_inbox;
-	TAILQ_ENTRY(log_stream) queue_link;
+	bool in_parked;			    /* parked, with a reader that is idle */
+	uint64_t idle_at;		    /* until this time (CLOCK_MONOTONIC, microseconds) */
+	TAILQ_ENTRY(log_stream) queue_link; /* of the queue, or of those parked */
 	TAILQ_ENTRY(log_stream) inbox_link;
 
-	/* The thread's that the state names. */
+	/* The thread's that the state names; of one that is parked, the reader is under the lock.
+	 */
 	struct reader *reader;
 	struct place place;
 	bool unflushed;
@@ -95,7 +104,8 @@ struct journal {
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* the queue has a stream, or the end has come */
 	struct stream_list queue;
-	struct stream_list inbox; /* streams for the live thread to look at */
+	struct stream_list parked; /* with an idle reader, the first parked first */
+	struct stream_list inbox;  /* streams for the live thread to look at */
 	atomic_bool inbox_filled;
 	int inbox_fd; /* wakes the live thread */
 	atomic_bool stopping;
@@ -120,7 +130,7 @@ int stream_deliver(struct log_stream *stream, const struct log_record *record);
 void stream_flush(struct log_stream *stream);
 
 /* Closes the stream's own reader, if it has one, and keeps its place. 0 or a negative errno. */
-int stream_close_reader(struct log_stream *stream, bool refused);
+int stream_close_reader(struct log_stream *stream);
 
 /*
  * Gives up a stream that the calling thread holds: it goes to the queue (QUEUED), the live thread
@@ -136,7 +146,7 @@ bool stream_is_finishing(struct log_stream *stream);
 
 /*
  * Reads on with the stream's own reader, up to a slice. Returns 1 when there is more, 0 at the end,
- * -EAGAIN with the reader closed where the sink refused, -ECANCELED, or another negative errno.
+ * -EAGAIN where the sink refused, -ECANCELED, or another negative errno.
  */
 int stream_catch_up(struct log_stream *stream);
 

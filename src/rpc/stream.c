@@ -22,6 +22,13 @@
 #define RING_KEPT	   64 /* an empty queue keeps no more than this */
 #define MESSAGE_OVERHEAD   64 /* what a message costs besides its bytes */
 
+/* How a stream ends that has no memory, not even for words of its own. */
+static const struct refusal out_of_memory = {
+	.code = CODE_RESOURCE_EXHAUSTED,
+	.reason = (char *)"OUT_OF_MEMORY",
+	.message = (char *)"the daemon has no memory left",
+};
+
 struct stream {
 	atomic_uint refs;
 	struct call *call;
@@ -37,8 +44,10 @@ struct stream {
 	bool unflushed;	 /* the producer is in the middle of something */
 	bool sending;	 /* a batch is in flight */
 	bool wants_room; /* has_room() was false */
-	bool ended, closed;
-	struct refusal *end; /* NULL: OK */
+	bool ended;	 /* nothing more is put */
+	bool finished;	 /* the status is on its way */
+	bool closed;
+	const struct refusal *end; /* NULL: OK */
 	struct refusal end_words;
 };
 
@@ -128,22 +137,47 @@ static bool may_send_locked(struct stream *stream)
 	return stream->burst > 0;
 }
 
-/* Sends the next message, or the status when there is none left. Nothing is in flight. */
-static void advance_locked(struct stream *stream)
-{
-	if (stream->closed)
-		return;
-	if (stream->n > 0 && may_send_locked(stream)) {
-		grpc_slice message = pop_locked(stream);
+/*
+ * What goes out next. It is decided with the lock held and done without it: what gRPC does
+ * meanwhile takes longer than the producer needs for several messages.
+ */
+struct step {
+	enum { STEP_NOTHING, STEP_SEND, STEP_FINISH } kind;
+	grpc_slice message;
+	bool more_follows;
+};
 
+/* The next message, or the status when there is none left; nothing while one is in flight. */
+static struct step next_step_locked(struct stream *stream)
+{
+	struct step step = { .kind = STEP_NOTHING };
+
+	if (stream->closed || stream->sending || stream->finished)
+		return step;
+	if (stream->n > 0 && may_send_locked(stream)) {
+		step.kind = STEP_SEND;
+		step.message = pop_locked(stream);
+		step.more_follows = stream->n > 0;
 		stream->burst--;
-		rpc_stream_ref(stream); /* for the batch */
-		stream->sending = call_send(stream->call, message, stream->n > 0, &stream->sent);
-		if (!stream->sending) /* not the last: our caller has one */
-			rpc_stream_unref(stream);
+		stream->sending = true;
 	} else if (stream->n == 0 && stream->ended) {
-		call_finish(stream->call, stream->end);
+		step.kind = STEP_FINISH;
+		stream->finished = true;
 	}
+	return step;
+}
+
+/* The caller has a reference. Where the call is over, its close is on its way and clears the rest.
+ */
+static void take_step(struct stream *stream, const struct step *step)
+{
+	if (step->kind == STEP_FINISH)
+		call_finish(stream->call, stream->end);
+	if (step->kind != STEP_SEND)
+		return;
+	rpc_stream_ref(stream); /* for the batch */
+	if (!call_send(stream->call, step->message, step->more_follows, &stream->sent))
+		rpc_stream_unref(stream);
 }
 
 /* The queue is half empty and somebody waits for that. */
@@ -162,14 +196,16 @@ static void on_sent(struct tag *tag, bool success)
 	struct stream *stream =
 		(struct stream *)(void *)((char *)tag - offsetof(struct stream, sent));
 	struct call *call = stream->call;
+	struct step step;
 	bool room;
 
 	(void)success; /* where it failed, the call's close is on its way */
 	pthread_mutex_lock(&stream->lock);
 	stream->sending = false;
-	advance_locked(stream);
+	step = next_step_locked(stream);
 	room = take_room_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
+	take_step(stream, &step);
 	if (room && stream->handler->room)
 		stream->handler->room(stream->userdata);
 	rpc_stream_unref(stream);
@@ -238,31 +274,45 @@ bool rpc_stream_has_room(struct stream *stream)
 	return room;
 }
 
+/* Whether there is a place for one more message; a stream that would lose it ends. */
+static bool make_place_locked(struct stream *stream)
+{
+	if (stream->closed || stream->ended)
+		return false;
+	if (stream->n < stream->capacity || grow_locked(stream) >= 0)
+		return true;
+	stream->ended = true; /* after what is in the queue */
+	stream->end = &out_of_memory;
+	return false;
+}
+
 void rpc_stream_put(struct stream *stream, grpc_slice message)
 {
+	struct step step;
+
 	pthread_mutex_lock(&stream->lock);
-	if (stream->closed || stream->ended ||
-	    (stream->n == stream->capacity && grow_locked(stream) < 0)) {
-		pthread_mutex_unlock(&stream->lock);
+	if (make_place_locked(stream)) {
+		stream->ring[(stream->head + stream->n) & (stream->capacity - 1)] = message;
+		stream->n++;
+		count_bytes(stream, &message, true);
+		stream->unflushed = true;
+	} else {
 		grpc_slice_unref(message);
-		return;
 	}
-	stream->ring[(stream->head + stream->n) & (stream->capacity - 1)] = message;
-	stream->n++;
-	count_bytes(stream, &message, true);
-	stream->unflushed = true;
-	if (!stream->sending)
-		advance_locked(stream);
+	step = next_step_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
+	take_step(stream, &step);
 }
 
 void rpc_stream_flush(struct stream *stream)
 {
+	struct step step;
+
 	pthread_mutex_lock(&stream->lock);
 	stream->unflushed = false;
-	if (!stream->sending && stream->n > 0)
-		advance_locked(stream);
+	step = next_step_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
+	take_step(stream, &step);
 }
 
 void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *message)
@@ -274,20 +324,27 @@ void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *messa
 	rpc_stream_flush(stream);
 }
 
+static const struct refusal *keep_words(struct stream *stream, const struct refusal *refusal)
+{
+	if (refuse(&stream->end_words, refusal->code, refusal->reason, refusal->field, "%s",
+		   refusal->message) != REFUSED)
+		return &out_of_memory;
+	stream->end_words.retry_after_usec = refusal->retry_after_usec;
+	return &stream->end_words;
+}
+
 void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
 {
+	struct step step;
+
 	pthread_mutex_lock(&stream->lock);
 	if (!stream->ended && !stream->closed) {
 		stream->ended = true;
-		if (refusal && refuse(&stream->end_words, refusal->code, refusal->reason,
-				      refusal->field, "%s", refusal->message) == REFUSED) {
-			stream->end_words.retry_after_usec = refusal->retry_after_usec;
-			stream->end = &stream->end_words;
-		}
-		if (!stream->sending)
-			advance_locked(stream);
+		stream->end = refusal ? keep_words(stream, refusal) : NULL;
 	}
+	step = next_step_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
+	take_step(stream, &step);
 }
 
 void streams_indexer_removed(struct rpc_core *core, const char *uid)
