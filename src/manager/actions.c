@@ -19,8 +19,13 @@
 /* After so many refusals in a row the waiting Delete is told. */
 #define FAILURES_TOLD 3
 
-/* systemd gives a start 90 s and then lets it fail; a job that is heard of no more has no end. */
+/*
+ * systemd gives a start 90 s and then lets it fail; a job that is heard of no more has no end. The
+ * limit counts from each step on, and is longer than any call takes: the entry is there when a
+ * reply comes.
+ */
 #define OPERATION_LIMIT_USEC (120 * USEC_PER_SEC)
+static_assert(OPERATION_LIMIT_USEC > SYSTEMD_CALL_LIMIT_USEC, "no reply comes after the limit");
 /* After systemd's own time to SIGKILL, how long until it is sent anyway, and again. */
 #define KILL_AGAIN_USEC (5 * USEC_PER_SEC)
 
@@ -53,6 +58,13 @@ static void set_limit(struct entry *entry, uint64_t usec)
 			  strerror(-r));
 }
 
+/* A step of the operation begins. */
+static void renew_limit(struct entry *entry)
+{
+	set_limit(entry, entry->operation == OPERATION_STOP ? stop_timeout(entry) + KILL_AGAIN_USEC
+							    : OPERATION_LIMIT_USEC);
+}
+
 static void operation_begin(struct entry *entry, enum operation operation)
 {
 	entry->operation = operation;
@@ -60,8 +72,7 @@ static void operation_begin(struct entry *entry, enum operation operation)
 	 */
 	if (operation != OPERATION_STOP)
 		entry->manager->n_operations++;
-	set_limit(entry, operation == OPERATION_STOP ? stop_timeout(entry) + KILL_AGAIN_USEC
-						     : OPERATION_LIMIT_USEC);
+	renew_limit(entry);
 }
 
 static void operation_end(struct entry *entry)
@@ -87,6 +98,14 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* Of the entry and of the trees that it holds up. */
+static void refuse_waiting_deletes(struct entry *entry, struct refusal *refusal)
+{
+	refusal->retry_after_usec = RETRY_MAX_USEC;
+	for (struct entry *e = entry; e; e = e->parent)
+		waiters_refuse(e, CALL_DELETE, refusal);
+}
+
 static void tell_waiting_delete(struct entry *entry, const char *what, const char *text)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
@@ -95,9 +114,7 @@ static void tell_waiting_delete(struct entry *entry, const char *what, const cha
 			   "indexers/%s: %s: %s; it is tried again", entry->row.definition->id,
 			   what, text) != REFUSED)
 		return;
-	refusal.retry_after_usec = RETRY_MAX_USEC;
-	for (struct entry *e = entry; e; e = e->parent)
-		waiters_refuse(e, CALL_DELETE, &refusal);
+	refuse_waiting_deletes(entry, &refusal);
 }
 
 /* systemd did not do what it was asked for: look again later, later each time. */
@@ -172,7 +189,9 @@ static void wait_for_job(struct entry *entry, sd_bus_message *reply)
 	}
 	if (r >= 0)
 		entry->job = strdup(job);
-	if (!entry->job)
+	if (entry->job)
+		renew_limit(entry);
+	else
 		operation_failed(entry, "systemd's job cannot be followed",
 				 strerror(r < 0 ? -r : ENOMEM));
 }
@@ -196,6 +215,7 @@ static void on_reset(const struct systemd_result *result, void *userdata)
 		entry_operation_lost(entry);
 		return;
 	}
+	renew_limit(entry);
 	r = send_start(entry);
 	if (r < 0)
 		operation_failed(entry, "it cannot be started", strerror(-r));
@@ -209,6 +229,7 @@ static bool try_again_after_reset(struct entry *entry, const struct systemd_resu
 	if (entry->retried || !result->name || !streq(result->name, ERROR_UNIT_EXISTS))
 		return false;
 	entry->retried = true;
+	renew_limit(entry);
 	unit_from_id(entry->row.definition->id, unit);
 	/* One of ours may be held by nothing but our own reference. */
 	(void)systemd_unref_unit(entry->manager->systemd, unit, ignore_result, NULL);
@@ -471,6 +492,20 @@ static void act_remove(struct entry *entry)
 		manager->removed(uid, manager->removed_userdata);
 }
 
+/* Its state directory is cleared by way of a unit of its name, which somebody else has. */
+static void act_wait_foreign(struct entry *entry)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	const char *id = entry->row.definition->id;
+
+	if (refuse_indexer(&refusal, CODE_UNAVAILABLE, "DELETE_DELAYED", id,
+			   "indexers/%s: its state cannot be cleared while a unit that is not "
+			   "indexerd's has the name " UNIT_PREFIX "%s" UNIT_SUFFIX
+			   "; it is deleted as soon as that unit is gone",
+			   id, id) == REFUSED)
+		refuse_waiting_deletes(entry, &refusal);
+}
+
 static void act_note_foreign(struct entry *entry)
 {
 	if (entry->row.last_exit.reason != EXIT_REASON_START_FAILED)
@@ -503,6 +538,7 @@ void entry_act(struct entry *entry, enum action action)
 		[ACTION_NOTE_END] = entry_note_end,
 		[ACTION_NOTE_STOPPED] = entry_note_stopped,
 		[ACTION_NOTE_FOREIGN] = act_note_foreign,
+		[ACTION_WAIT_FOREIGN] = act_wait_foreign,
 		[ACTION_HOLD] = act_hold,
 		[ACTION_CLEAR] = act_clear,
 		[ACTION_REMOVE] = act_remove,

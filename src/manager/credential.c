@@ -32,6 +32,17 @@ static int write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
+/* Opens the file; a directory that somebody has removed is made again. */
+static int open_new(const char *directory, const char *path)
+{
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags, 0600);
+
+	if (fd < 0 && errno == ENOENT && mkdir(directory, 0700) >= 0)
+		fd = open(path, flags, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 int credential_write(const char *directory, const char *uid, const void *data, size_t size)
 {
 	_cleanup_free_ char *path = credential_path(directory, uid), *temporary = NULL;
@@ -40,9 +51,9 @@ int credential_write(const char *directory, const char *uid, const void *data, s
 
 	if (!path || asprintf(&temporary, "%s.new", path) < 0)
 		return -ENOMEM;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_new(directory, temporary);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(fd, data, size);
 	if (r >= 0 && rename(temporary, path) < 0)
 		r = -errno;

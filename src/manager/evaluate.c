@@ -11,8 +11,11 @@
 /* Operations that systemd is asked for at once: more of them only make its queue longer. */
 #define OPERATIONS_MAX 64
 
-/* Entries decided upon in one turn of the loop, so that calls are served in between. */
-#define DECISIONS_AT_ONCE 64
+/*
+ * How long one turn of the loop decides, so that calls are served in between: a decision may have
+ * to ask the journal, which is on the disk, or write to the registry.
+ */
+#define TURN_USEC (10 * USEC_PER_MSEC)
 
 static void wake(struct manager *manager)
 {
@@ -134,12 +137,14 @@ static void evaluate(struct entry *entry)
 static int on_deferred(sd_event_source *source, void *userdata)
 {
 	struct manager *manager = userdata;
+	uint64_t end = now_usec(CLOCK_MONOTONIC) + TURN_USEC;
 
 	(void)source;
-	for (int i = 0; i < DECISIONS_AT_ONCE && manager->queue_head; i++) {
-		if (manager->n_operations >= OPERATIONS_MAX)
-			break; /* woken again when one has ended */
+	/* With too many operations under way, it is woken again when one has ended. */
+	while (manager->queue_head && manager->n_operations < OPERATIONS_MAX) {
 		evaluate(take_queued(manager));
+		if (now_usec(CLOCK_MONOTONIC) >= end)
+			break;
 	}
 	manager_publish(manager);
 	if (manager->queue_head && manager->n_operations < OPERATIONS_MAX)

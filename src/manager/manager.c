@@ -246,6 +246,7 @@ struct manager *manager_free(struct manager *manager)
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
 	sd_event_source_disable_unref(manager->look_again);
+	sd_event_source_disable_unref(manager->record_again);
 	for (size_t i = 0; i < manager->n_entries; i++)
 		entry_free(manager->entries[i]);
 	free(manager->entries);

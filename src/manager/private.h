@@ -47,7 +47,9 @@ struct entry {
 	bool pinned; /* our bus connection holds a reference on the unit */
 
 	enum operation operation;
-	bool retried; /* the start was refused once because of a leftover */
+	bool retried;	 /* the start was refused once because of a leftover */
+	bool unrecorded; /* the registry could not be written, and lacks some of the row's results
+			  */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
@@ -80,8 +82,9 @@ struct manager {
 
 	struct entry *queue_head, *queue_tail; /* to be decided upon */
 	sd_event_source *deferred;
-	size_t n_operations;	     /* under way, stops not counted */
-	sd_event_source *look_again; /* where systemd's units could not be listed, or NULL */
+	size_t n_operations;	       /* under way, stops not counted */
+	sd_event_source *look_again;   /* where systemd's units could not be listed, or NULL */
+	sd_event_source *record_again; /* where the registry lacks something, or NULL */
 	size_t n_waiters;
 	size_t n_queries; /* of the look around that is under way */
 	bool synced;

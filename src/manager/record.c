@@ -11,8 +11,64 @@
 #include "manager/private.h"
 #include "model/exit.h"
 
-/* The row in memory follows the registry; a registry that cannot be written is told about, and no
- * more. */
+#define RECORD_AGAIN_USEC (10 * USEC_PER_SEC)
+
+/* Writes a start down again, and what came after it. 0 or a negative errno. */
+static int write_again(struct entry *entry)
+{
+	const struct registry_row *row = &entry->row;
+	struct registry *registry = entry->manager->registry;
+	int r = registry_record_start(registry, row->definition->uid, row->boot_id,
+				      row->invocation_id, row->start_time);
+
+	r = r < 0 ? r
+		  : registry_record_end(registry, row->definition->uid, &row->last_exit,
+					row->restart_count, row->stopped, row->message);
+	if (r >= 0)
+		entry->unrecorded = false;
+	return r;
+}
+
+static void arm_record_again(struct manager *manager);
+
+static int on_record_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *manager = userdata;
+	int r = 0;
+
+	(void)source, (void)usec;
+	manager->record_again = sd_event_source_disable_unref(manager->record_again);
+	for (size_t i = 0; r >= 0 && i < manager->n_entries; i++)
+		if (manager->entries[i]->unrecorded)
+			r = write_again(manager->entries[i]);
+	if (r < 0)
+		arm_record_again(manager);
+	else
+		log_info("The registry can be written again; what it missed is in it.");
+	return 0;
+}
+
+static void arm_record_again(struct manager *manager)
+{
+	int r;
+
+	if (manager->record_again)
+		return;
+	r = sd_event_add_time_relative(manager->event, &manager->record_again, CLOCK_MONOTONIC,
+				       RECORD_AGAIN_USEC, 0, on_record_again, manager);
+	if (r < 0)
+		log_error("No timer to write to the registry again: %s", strerror(-r));
+}
+
+/* The row in memory is right all the same; the registry gets it later. */
+static void not_recorded(struct entry *entry, const char *what, int error)
+{
+	log_warning("%s: its %s cannot be recorded, and is tried again: %s",
+		    entry->row.definition->id, what, strerror(-error));
+	entry->unrecorded = true;
+	arm_record_again(entry->manager);
+}
+
 static void write_start(struct entry *entry, const char *invocation_id, uint64_t time)
 {
 	struct registry_row *row = &entry->row;
@@ -20,8 +76,7 @@ static void write_start(struct entry *entry, const char *invocation_id, uint64_t
 				      entry->manager->boot_id, invocation_id, time);
 
 	if (r < 0)
-		log_warning("%s: its start cannot be recorded: %s", row->definition->id,
-			    strerror(-r));
+		not_recorded(entry, "start", r);
 	(void)snprintf(row->boot_id, sizeof(row->boot_id), "%s", entry->manager->boot_id);
 	(void)snprintf(row->invocation_id, sizeof(row->invocation_id), "%s", invocation_id);
 	row->start_time = time;
@@ -46,8 +101,7 @@ static void write_end(struct entry *entry, const struct exit_record *record, int
 	r = registry_record_end(entry->manager->registry, row->definition->uid, record,
 				restart_count, stopped, message);
 	if (r < 0)
-		log_warning("%s: its end cannot be recorded: %s", row->definition->id,
-			    strerror(-r));
+		not_recorded(entry, "end", r);
 	copy = message ? strdup(message) : NULL;
 	free(row->message);
 	row->message = copy;

@@ -14,13 +14,26 @@
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
-/* A query in flight: the entry may be gone when the answer comes, so it is found again by its unit.
+/* A call about a unit: the entry may be gone when the answer comes, so it is found again by its
+ * unit.
  */
 struct query {
 	struct manager *manager;
 	bool counted; /* of the look around */
 	char unit[UNIT_MAX_SIZE];
 };
+
+static struct query *query_new(struct manager *manager, const char *unit, bool counted)
+{
+	struct query *query = calloc(1, sizeof(*query));
+
+	if (!query)
+		return NULL;
+	query->manager = manager;
+	query->counted = counted;
+	(void)snprintf(query->unit, sizeof(query->unit), "%s", unit);
+	return query;
+}
 
 static void look_around_done(struct manager *manager)
 {
@@ -33,15 +46,30 @@ static void look_around_done(struct manager *manager)
 		manager->on_synced(manager->synced_userdata);
 }
 
+/* Without the reference it is pinned when it is read the next time. */
+static void on_pinned(const struct systemd_result *result, void *userdata)
+{
+	_cleanup_free_ struct query *query = userdata;
+	struct entry *entry = entry_find_unit(query->manager, query->unit);
+
+	ignore_result(result, NULL);
+	if (entry && result->error < 0)
+		entry->pinned = false;
+}
+
 void entry_pin(struct entry *entry)
 {
+	_cleanup_free_ struct query *query = NULL;
 	char unit[UNIT_MAX_SIZE];
 
 	if (entry->pinned)
 		return;
 	unit_from_id(entry->row.definition->id, unit);
-	if (systemd_ref_unit(entry->manager->systemd, unit, ignore_result, NULL) >= 0)
+	query = query_new(entry->manager, unit, false);
+	if (query && systemd_ref_unit(entry->manager->systemd, unit, on_pinned, query) >= 0) {
 		entry->pinned = true;
+		(void)TAKE(query);
+	}
 }
 
 /* An answer that is an error says nothing about the unit: it is asked again later. */
@@ -84,14 +112,11 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 
 static int send_query(struct manager *manager, const char *unit, bool counted)
 {
-	_cleanup_free_ struct query *query = calloc(1, sizeof(*query));
+	_cleanup_free_ struct query *query = query_new(manager, unit, counted);
 	int r;
 
 	if (!query)
 		return -ENOMEM;
-	query->manager = manager;
-	query->counted = counted;
-	(void)snprintf(query->unit, sizeof(query->unit), "%s", unit);
 	r = systemd_query(manager->systemd, unit, on_unit_read, query);
 	if (r < 0)
 		return r;

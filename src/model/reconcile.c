@@ -30,6 +30,10 @@ static const struct rule rules[] = {
 	{ .tombstone = YES, .presence = UNIT_IDLE, .action = ACTION_REMOVE },
 	{ .tombstone = YES, .presence = UNIT_FAILED, .action = ACTION_REMOVE },
 	{ .tombstone = YES, .presence = UNIT_ABSENT, .action = ACTION_REMOVE },
+	{ .tombstone = YES,
+	  .presence = UNIT_FOREIGN,
+	  .has_state = YES,
+	  .action = ACTION_WAIT_FOREIGN },
 	{ .tombstone = YES, .presence = UNIT_FOREIGN, .action = ACTION_REMOVE },
 
 	/* Wanted, and its unit is there. */
@@ -90,6 +94,7 @@ const char *action_name(enum action action)
 		[ACTION_NOTE_END] = "note-end",
 		[ACTION_NOTE_STOPPED] = "note-stopped",
 		[ACTION_NOTE_FOREIGN] = "note-foreign",
+		[ACTION_WAIT_FOREIGN] = "wait-foreign",
 		[ACTION_HOLD] = "hold",
 		[ACTION_CLEAR] = "clear",
 		[ACTION_REMOVE] = "remove",

@@ -50,6 +50,7 @@ enum action {
 	ACTION_NOTE_END,     /* it is over: record the result */
 	ACTION_NOTE_STOPPED, /* it is gone without a failure: somebody stopped it */
 	ACTION_NOTE_FOREIGN, /* somebody else's unit has the name */
+	ACTION_WAIT_FOREIGN, /* the same, and state that is to be cleared is behind it */
 	ACTION_HOLD,  /* load the unit again without running anything, to be able to clear its state
 		       */
 	ACTION_CLEAR, /* remove its state, runtime, cache and log directories */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "common/log.h"
 #include "common/util.h"
 #include "model/id.h"
 #include "systemd/private.h"
@@ -17,8 +18,14 @@
  */
 #define CALLS_MAX 100
 
+/*
+ * How long a call waits to be sent: systemd has then not answered a hundred others for that long.
+ */
+#define WAITING_LIMIT_USEC (SYSTEMD_CALL_LIMIT_USEC - SYSTEMD_CALL_TIMEOUT_USEC)
+
 struct call {
 	struct call *next;
+	uint64_t waits_until; /* CLOCK_MONOTONIC, microseconds; of one that is not sent yet */
 	struct systemd *systemd;
 	sd_bus_message *message; /* until it is sent */
 	uint64_t timeout_usec;
@@ -41,7 +48,7 @@ static void free_with_slot(void *userdata)
 
 static void end_call(struct call *call, int error)
 {
-	struct systemd_result result = { .error = error };
+	struct systemd_result result = { .error = error, .transient = true };
 
 	call->done(&result, call->userdata);
 	call_free(call);
@@ -59,6 +66,39 @@ static struct call *take_waiting(struct systemd *systemd)
 
 static int transmit(struct call *call);
 
+/* The first one waits for the longest time. */
+static void arm_expiry(struct systemd *systemd)
+{
+	int r = 0;
+
+	if (systemd->waiting)
+		r = sd_event_source_set_time(systemd->expiry, systemd->waiting->waits_until);
+	r = r < 0 ? r
+		  : sd_event_source_set_enabled(systemd->expiry,
+						systemd->waiting ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (r < 0)
+		log_error("systemd: no timer for calls that wait: %s", strerror(-r));
+}
+
+static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct systemd *systemd = userdata;
+
+	(void)source;
+	while (systemd->waiting && systemd->waiting->waits_until <= usec)
+		end_call(take_waiting(systemd), -ETIMEDOUT);
+	arm_expiry(systemd);
+	return 0;
+}
+
+int systemd_calls_setup(struct systemd *systemd)
+{
+	int r = sd_event_add_time(systemd->event, &systemd->expiry, CLOCK_MONOTONIC, UINT64_MAX, 0,
+				  on_expiry, systemd);
+
+	return r < 0 ? r : sd_event_source_set_enabled(systemd->expiry, SD_EVENT_OFF);
+}
+
 static void send_waiting(struct systemd *systemd)
 {
 	while (systemd->waiting && systemd->n_calls < CALLS_MAX) {
@@ -68,6 +108,7 @@ static void send_waiting(struct systemd *systemd)
 		if (r < 0)
 			end_call(call, -ECONNRESET);
 	}
+	arm_expiry(systemd);
 }
 
 /* Errors that the bus or the library make when systemd does not answer. */
@@ -149,6 +190,8 @@ static int send_call(struct systemd *systemd, sd_bus_message *m, systemd_done *d
 		else
 			systemd->waiting = call;
 		systemd->last_waiting = call;
+		call->waits_until = now_usec(CLOCK_MONOTONIC) + WAITING_LIMIT_USEC;
+		arm_expiry(systemd);
 	}
 	(void)TAKE(call);
 	return 0;

@@ -22,8 +22,12 @@ struct systemd {
 	uint64_t backoff_usec;
 	bool connected;			     /* subscribed, and not lost since */
 	struct call *waiting, *last_waiting; /* calls that are not sent yet, in their order */
+	sd_event_source *expiry;	     /* of those */
 	unsigned n_calls;		     /* that wait for their reply */
 };
+
+/* Before the first call. 0 or a negative errno. */
+int systemd_calls_setup(struct systemd *systemd);
 
 /* The connection is gone: calls that were not sent yet end with -ECONNRESET. */
 void systemd_abandon_calls(struct systemd *systemd);

@@ -223,6 +223,7 @@ struct systemd *systemd_free(struct systemd *systemd)
 	sd_bus_close_unref(systemd->bus);
 	systemd_drop_calls(systemd);
 	sd_event_source_disable_unref(systemd->reconnect);
+	sd_event_source_disable_unref(systemd->expiry);
 	sd_event_unref(systemd->event);
 	free(systemd);
 	return NULL;
@@ -242,6 +243,7 @@ int systemd_new(sd_event *event, const struct systemd_events *events, void *user
 	systemd->backoff_usec = RECONNECT_FIRST_USEC;
 	r = sd_event_add_time_relative(event, &systemd->reconnect, CLOCK_MONOTONIC, 0, 0,
 				       on_reconnect, systemd);
+	r = r < 0 ? r : systemd_calls_setup(systemd);
 	if (r < 0)
 		return r;
 	*ret = TAKE(systemd);

@@ -2,8 +2,8 @@
  * The connection to systemd's manager over the bus: asynchronous calls about units, and what
  * changes.
  *
- * Main loop's thread only. Nothing here blocks; every call has a limit of
- * SYSTEMD_CALL_TIMEOUT_USEC. A lost connection is made again by itself; calls that were under way
+ * Main loop's thread only. Nothing here blocks; every call ends within
+ * SYSTEMD_CALL_LIMIT_USEC. A lost connection is made again by itself; calls that were under way
  * then end with -ECONNRESET.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -19,6 +19,8 @@
 
 #define SYSTEMD_CALL_TIMEOUT_USEC  (30 * USEC_PER_SEC)
 #define SYSTEMD_QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC) /* of systemd_query() */
+/* No call takes longer, with the time that it waits to be sent; see calls.c. */
+#define SYSTEMD_CALL_LIMIT_USEC (60 * USEC_PER_SEC)
 
 struct systemd;
 

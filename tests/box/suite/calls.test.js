@@ -267,6 +267,22 @@ test('a unit of somebody else under an indexer’s name is never touched', async
 	assert.equal(show(unit('foreign'), 'MainPID').MainPID, pid);
 });
 
+test('state behind a unit of somebody else is cleared when that unit is gone', async () => {
+	await create('behind', { project_source: project({ 'main.sh': SLEEPER }) });
+	run('systemctl stop indexerd.service indexerd.socket indexerd-unit.socket');
+	run(`systemctl stop ${unit('behind')}`);
+	run(`systemd-run --unit=${unit('behind')} sleep infinity`);
+	later(() => sh(`systemctl stop ${unit('behind')}`));
+	run('systemctl start indexerd.socket indexerd-unit.socket indexerd.service');
+	await served();
+	await refused(call('DeleteIndexer', { name: 'indexers/behind' }), 'UNAVAILABLE', /indexer-behind\.service/);
+	assert.equal((await call('GetIndexer', { name: 'indexers/behind' })).status.state, 'STATE_DELETING');
+	assert.ok(fs.existsSync('/var/lib/private/indexers/behind'));
+	run(`systemctl stop ${unit('behind')}`);
+	await until(() => call('GetIndexer', { name: 'indexers/behind' }).then(() => false, (e) => e.code === 5));
+	assert.ok(!fs.existsSync('/var/lib/private/indexers/behind'));
+});
+
 test('the sandbox: nothing to write, no other state, no secret of the daemon, no first socket', async () => {
 	const tries = [
 		'touch /etc/x', 'touch /srv/x', 'ls /var/lib/private/indexers/neighbour',
