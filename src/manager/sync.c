@@ -92,6 +92,19 @@ static int read_unit(struct entry *entry, const struct systemd_result *result)
 	return 0;
 }
 
+/* The end of a job may have been told to nobody while PID 1 executed itself anew. */
+static void check_job(struct entry *entry, const struct systemd_result *result)
+{
+	struct unit_state state;
+
+	unit_state_init(&state);
+	if (!entry->job || result->error < 0 || unit_state_read(result->reply, &state) < 0 ||
+	    state.job != 0)
+		return;
+	entry->unit = state;
+	entry_job_removed(entry, entry->job);
+}
+
 static void on_unit_read(const struct systemd_result *result, void *userdata)
 {
 	_cleanup_free_ struct query *query = userdata;
@@ -100,7 +113,9 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 
 	if (result->error == -ECONNRESET)
 		return; /* all is asked again when the bus is back */
-	if (entry && entry->operation == OPERATION_NONE && read_unit(entry, result) < 0)
+	if (entry && entry->operation != OPERATION_NONE)
+		check_job(entry, result);
+	else if (entry && read_unit(entry, result) < 0)
 		entry_ask_later(entry, result->text ? result->text : "its answer cannot be read");
 	if (entry) {
 		entry_refresh(entry);
@@ -154,28 +169,38 @@ static int read_list(struct manager *manager, sd_bus_message *reply)
 	return r;
 }
 
-/* What is not in the list is not there; what is in it is read. An operation keeps its own account.
+static void query_listed(struct entry *entry)
+{
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	unit_from_id(entry->row.definition->id, unit);
+	r = send_query(entry->manager, unit, true);
+	if (r >= 0)
+		entry->manager->n_queries++;
+	else if (entry->operation == OPERATION_NONE)
+		entry_ask_later(entry, strerror(-r));
+}
+
+/*
+ * What is not in the list is not there; what is in it is read. An operation keeps its own account,
+ * and is only asked whether its job is still there.
  */
 static void take_list(struct manager *manager)
 {
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		struct entry *entry = manager->entries[i];
-		char unit[UNIT_MAX_SIZE];
-		int r;
 
-		if (entry->operation != OPERATION_NONE)
+		if (entry->operation == OPERATION_NONE) {
+			entry->asked = !entry->listed;
+			entry->loaded &= entry->listed;
+		} else if (!entry->job) {
 			continue;
-		entry->asked = !entry->listed;
-		if (entry->listed) {
-			unit_from_id(entry->row.definition->id, unit);
-			r = send_query(manager, unit, true);
-			if (r < 0)
-				entry_ask_later(entry, strerror(-r));
-			else
-				manager->n_queries++;
-		} else {
-			entry->loaded = false;
 		}
+		if (entry->listed)
+			query_listed(entry);
+		else if (entry->job) /* it was asked for before the list */
+			entry_job_removed(entry, entry->job);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}

@@ -64,6 +64,12 @@ static int read_id128(sd_bus_message *message, void *field)
 	return 0;
 }
 
+/* (id, object path) of the unit's job; id 0 where it has none. */
+static int read_job(sd_bus_message *message, void *field)
+{
+	return sd_bus_message_read(message, "(uo)", field, NULL);
+}
+
 /* LogExtraFields, an array of byte arrays: only the field that makes a unit ours. */
 static int read_indexer_uid(sd_bus_message *message, void *field)
 {
@@ -100,6 +106,7 @@ static const struct {
 	ROW("StatusText", "s", read_text, status_text),
 	ROW("InvocationID", "ay", read_id128, invocation_id),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
+	ROW("Job", "(uo)", read_job, job),
 	ROW("UID", "u", read_u32, uid),
 	ROW("MainPID", "u", read_u32, main_pid),
 	ROW("NRestarts", "u", read_u32, n_restarts),

@@ -24,6 +24,7 @@ struct unit_state {
 	char status_text[UNIT_TEXT_MAX];  /* STATUS= of sd_notify(3); indexer-exec says there why it
 					     failed */
 	char indexer_uid[ID128_TEXT_MAX]; /* from LogExtraFields, "" where the unit has none */
+	uint32_t job;			  /* id of the job under way or waiting, 0 without one */
 	uint32_t uid;			  /* user id, (uint32_t)-1 where there is none */
 	uint32_t main_pid;
 	uint32_t n_restarts;

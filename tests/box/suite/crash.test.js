@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kill -9 of the daemon at any moment: what was acknowledged is there, once, and runs undisturbed.
+// kill -9 of the daemon at any moment: what was acknowledged is there, once, and runs undisturbed. And
+// what else comes at the worst moment: PID 1 that executes itself anew, everybody at the same ids.
 'use strict';
 
 const { assert, call, project, run, served, sh, show, sleep, test, unit, until } = require('./lib');
@@ -80,4 +81,45 @@ test('a delete under kill -9 is finished', async () => {
 		assert.equal(run('systemctl list-units --all --plain --no-legend "indexer-d-*.service" | wc -l'), '0');
 		assert.equal(run('ls /var/lib/private/indexers | wc -l'), '0');
 	}
+});
+
+test('daemon-reexec under creates: each runs, and is started once', async () => {
+	const project_source = project({ 'main.sh': SLEEPER });
+	const ids = Array.from({ length: 40 }, (_, i) => `r-${i}`);
+	const calls = ids.map((indexer_id) =>
+		call('CreateIndexer', { indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source } }));
+	for (let i = 0; i < 4; i++)
+		run('systemctl daemon-reexec');
+	const made = await Promise.all(calls);
+	await until(async () => (await list()).every((i) => i.status.state === 'STATE_RUNNING'), { limit: 30_000 });
+	for (const { uid } of made)
+		assert.equal(run(`journalctl -q -o cat INDEXER_UID=${uid} --grep '^started$' | wc -l`), '1');
+});
+
+test('creates and deletes of the same few ids by many callers at once', async () => {
+	const project_source = project({ 'main.sh': SLEEPER });
+	const daemon = show('indexerd.service', 'MainPID').MainPID;
+	const expected = new Set([4 /* DEADLINE_EXCEEDED */, 5 /* NOT_FOUND */, 10 /* ABORTED */]);
+	const unexpected = [];
+	const worker = async (seed) => {
+		for (let step = 0; step < 12; step++) {
+			const id = `storm-${(seed * 7 + step * 5) % 15}`;
+			const way = (seed + step) % 3 ? 'CreateIndexer' : 'DeleteIndexer';
+			const request = way === 'DeleteIndexer' ? { name: `indexers/${id}` } : {
+				indexer_id: id, indexer: { runtime: 'exec', script: 'main.sh', project_source },
+			};
+			await call(way, request, { deadline: 20_000 }).catch((error) =>
+				expected.has(error.code) || unexpected.push(`${way} ${id}: ${error.message}`));
+		}
+	};
+	await Promise.all(Array.from({ length: 50 }, (_, seed) => worker(seed)));
+	assert.deepEqual(unexpected, []);
+	const settled = await until(async () => {
+		const left = (await list()).filter((i) => i.name.startsWith('indexers/storm-'));
+		return left.every((i) => i.status.state === 'STATE_RUNNING') && { left };
+	}, { limit: 60_000 });
+	const units = run('systemctl list-units --plain --no-legend "indexer-storm-*.service" | wc -l');
+	assert.equal(Number(units), settled.left.length);
+	assert.equal(run('ls /var/lib/private/indexers | wc -l'), String(settled.left.length));
+	assert.equal(show('indexerd.service', 'MainPID').MainPID, daemon, 'the daemon is the same');
 });
