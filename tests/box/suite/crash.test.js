@@ -86,8 +86,15 @@ test('a delete under kill -9 is finished', async () => {
 test('daemon-reexec under creates: each runs, and is started once', async () => {
 	const project_source = project({ 'main.sh': SLEEPER });
 	const ids = Array.from({ length: 40 }, (_, i) => `r-${i}`);
-	const calls = ids.map((indexer_id) =>
-		call('CreateIndexer', { indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source } }));
+	// While the new PID 1 is not on the bus yet, the answer is UNAVAILABLE: call again.
+	const create = (indexer_id) => call('CreateIndexer', {
+		indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source },
+	}).catch(async (error) => {
+		assert.equal(error.code, 14, error.message);
+		await sleep(200);
+		return create(indexer_id);
+	});
+	const calls = ids.map(create);
 	for (let i = 0; i < 4; i++)
 		run('systemctl daemon-reexec');
 	const made = await Promise.all(calls);
