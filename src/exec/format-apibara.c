@@ -7,9 +7,9 @@
  *	Node itself		crash reports and warnings	stderr
  *
  * So a line is tried as a head of each writer's, in the order of classify() below. A line that is
- *no head continues the one before where it begins like the inside of an object, a stack or a box,
- *and otherwise has its stream's usual level: INFO on stdout; ERROR on stderr, where what no writer
- *marks is Node's report of a crash or the author's console.error().
+ * no head continues the one before where it begins like the inside of an object, a stack or a box,
+ * and otherwise has its stream's usual level: INFO on stdout; ERROR on stderr, where what no writer
+ * marks is Node's report of a crash or the author's console.error().
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -168,7 +168,6 @@ static void classify(const struct format *format, struct format_state *state, st
 }
 
 const struct format format_apibara = {
-	.name = "apibara",
 	.usual = { LEVEL_INFO, LEVEL_ERROR },
 	.strip_ansi = true,
 	.classify = classify,

@@ -9,7 +9,6 @@
 #include "model/level.h"
 
 struct format {
-	const char *name;
 	enum level usual[STREAM_N]; /* of a line that says nothing about itself */
 	bool strip_ansi;	    /* before the line is looked at */
 	/*

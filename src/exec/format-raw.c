@@ -6,6 +6,5 @@
 #include "exec/format-impl.h"
 
 const struct format format_raw = {
-	.name = "raw",
 	.usual = { LEVEL_INFO, LEVEL_INFO },
 };

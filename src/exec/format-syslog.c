@@ -23,7 +23,6 @@ static void classify(const struct format *format, struct format_state *state, st
 }
 
 const struct format format_syslog = {
-	.name = "syslog",
 	.usual = { LEVEL_INFO, LEVEL_INFO },
 	.classify = classify,
 };

@@ -22,11 +22,6 @@ const struct format *format_find(int log_format)
 	return formats[log_format];
 }
 
-const char *format_name(const struct format *format)
-{
-	return format->name;
-}
-
 void format_state_set(struct format_state *state, enum level level)
 {
 	state->priority = priority_from_level(level);

@@ -40,9 +40,6 @@ struct format;
  */
 const struct format *format_find(int log_format);
 
-/* The spelling that runtime files use: "raw", "syslog", "apibara". */
-const char *format_name(const struct format *format);
-
 void format_state_init(struct format_state *state, const struct format *format, enum stream stream);
 
 /*

@@ -73,14 +73,6 @@ int kv_list_set(struct kv_list *list, const char *key, const char *value)
 	return 0;
 }
 
-const char *kv_list_get(const struct kv_list *list, const char *key)
-{
-	bool found;
-	size_t i = find(list, key, &found);
-
-	return found ? list->items[i].value : NULL;
-}
-
 void kv_list_clear(struct kv_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {

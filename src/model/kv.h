@@ -22,8 +22,5 @@ struct kv_list {
  */
 int kv_list_set(struct kv_list *list, const char *key, const char *value);
 
-/* The value of a key, or NULL; not owned. */
-const char *kv_list_get(const struct kv_list *list, const char *key);
-
 /* Frees what the list owns and leaves it empty. */
 void kv_list_clear(struct kv_list *list);

@@ -54,11 +54,6 @@ int priority_limit_of_level(enum level minimum)
 	return levels[is_level(minimum) ? minimum : LEVEL_UNKNOWN].limit;
 }
 
-const char *level_name(enum level level)
-{
-	return is_level(level) ? levels[level].name : NULL;
-}
-
 int level_from_name(const char *name)
 {
 	for (size_t i = LEVEL_TRACE; i < ELEMENTSOF(levels); i++) {

@@ -30,8 +30,8 @@ int priority_from_level(enum level level);
 /* The highest priority value of a record that may pass a minimum level; 7 for UNKNOWN. */
 int priority_limit_of_level(enum level minimum);
 
-/* "trace", "debug", "info", "warning", "error"; NULL for anything else. */
-const char *level_name(enum level level);
-
-/* The opposite of level_name(), case ignored, "warn" and "err" too; -EINVAL where it is none. */
+/*
+ * The level of "trace", "debug", "info", "warning" or "warn", "error" or "err", case ignored;
+ * -EINVAL for anything else.
+ */
 int level_from_name(const char *name);

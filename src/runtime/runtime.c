@@ -231,11 +231,6 @@ const struct runtime *runtime_set_find(const struct runtime_set *set, const char
 	return NULL;
 }
 
-const char *runtime_name(const struct runtime *runtime)
-{
-	return runtime->name;
-}
-
 const char *runtime_description(const struct runtime *runtime)
 {
 	return runtime->description ? runtime->description : runtime->name;

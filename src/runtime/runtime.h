@@ -42,7 +42,6 @@ int runtime_resolve(const struct runtime_set *set, const struct definition *defi
 /* The runtime of a name, or NULL; lent. */
 const struct runtime *runtime_set_find(const struct runtime_set *set, const char *name);
 
-const char *runtime_name(const struct runtime *runtime);
 const char *runtime_description(const struct runtime *runtime);
 
 /* The properties of [Service] in the file's order; lent. */

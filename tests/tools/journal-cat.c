@@ -1,5 +1,6 @@
 /*
- * Prints one stream of the journal's layer, as StreamLogs would send it.
+ * Prints one stream of the journal's layer, as StreamLogs would send it: the level's number and the
+ * text.
  *
  *   journal-cat [-f] [-q] [-l LEVEL] [-n TAIL] [-s SINCE-MICROSECONDS] [-D DIRECTORY] UID
  *   journal-cat -x UNIT        how its last invocation in this boot ended
@@ -30,8 +31,7 @@ static int on_record(const struct log_record *record, void *userdata)
 	(void)userdata;
 	cat.n++;
 	if (!cat.quiet)
-		printf("%s %.*s\n", level_name(record->level), (int)record->content_size,
-		       record->content);
+		printf("%d %.*s\n", (int)record->level, (int)record->content_size, record->content);
 	return 0;
 }
 

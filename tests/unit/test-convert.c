@@ -52,7 +52,7 @@ static void test_to_definition(void)
 	is_str(d->project_source, "/srv/p", "project_source");
 	is_str(d->project_dir, "", "what is not set is empty");
 	is_str(d->spawned_by, "parent", "spawned_by is a name outside and an id inside");
-	is_str(kv_list_get(&d->labels, "k"), "last", "of a key that stands twice the last counts");
+	is_str(d->labels.items[1].value, "last", "of a key that stands twice the last counts");
 	is_int((long long)d->labels.n, 2, "and it is there once");
 	is_str(d->args[1], "two", "args");
 	is_int((long long)d->resources.memory_max_bytes, 1 << 30, "memory");

@@ -231,8 +231,8 @@ static void test_rows(int log_format, const struct row *rows, size_t n)
 		if (strchr("nN", row->stream))
 			format_state_init(&states[stream], format, stream);
 		level = run(format, &states[stream], row->line, false, &text);
-		ok(strcmp(text, want) == 0 && (level == row->level || !*text), "%s: %-7s %s",
-		   format_name(format), level_name(level), text);
+		ok(strcmp(text, want) == 0 && (level == row->level || !*text),
+		   "format %d, level %d: %s", log_format, (int)level, text);
 		free(text);
 	}
 }

@@ -157,7 +157,6 @@ static void test_levels(void)
 	for (enum level l = LEVEL_UNKNOWN; l <= LEVEL_ERROR; l++) {
 		is_int(priority_from_level(l), priorities[l], "level %d is written", (int)l);
 		is_int(priority_limit_of_level(l), limits[l], "level %d as a minimum", (int)l);
-		is_str(level_name(l), names[l], "name of level %d", (int)l);
 		if (names[l])
 			is_int(level_from_name(names[l]), l, "level of %s", names[l]);
 	}
@@ -165,9 +164,8 @@ static void test_levels(void)
 	is_int(level_from_name("ERR"), LEVEL_ERROR, "err");
 	for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
 		is_int(level_from_name(wrong[i]), -EINVAL, "no level '%s'", wrong[i]);
-	is_str(level_name((enum level)6), NULL, "a level from the future has no name");
-	is_str(level_name((enum level) - 1), NULL, "nor a negative one");
-	is_int(priority_limit_of_level((enum level)99), 7, "and limits nothing");
+	is_int(priority_limit_of_level((enum level)6), 7, "a level from the future limits nothing");
+	is_int(priority_limit_of_level((enum level) - 1), 7, "nor does a negative one");
 }
 
 static void test_lists(void)
@@ -175,8 +173,8 @@ static void test_lists(void)
 	struct kv_list list = {};
 	char key[8];
 	bool sorted = true;
+	int news = 0;
 
-	is_str(kv_list_get(&list, "a"), NULL, "an empty list");
 	for (int i = 0; i < 100; i++) {
 		snprintf(key, sizeof(key), "k%d", i * 37 % 100);
 		kv_list_set(&list, key, "old");
@@ -187,17 +185,20 @@ static void test_lists(void)
 	ok(sorted, "sorted by bytes");
 	kv_list_set(&list, "k50", "new");
 	is_int(list.n, 100, "a key twice is one");
-	is_str(kv_list_get(&list, "k50"), "new", "with the last value");
+	for (size_t i = 0; i < list.n; i++)
+		news += streq(list.items[i].key, "k50") && streq(list.items[i].value, "new");
+	is_int(news, 1, "with the last value");
 	kv_list_set(&list, "", "");
-	is_str(kv_list_get(&list, ""), "", "an empty key and value");
-	is_str(list.items[0].key, "", "come first");
-	is_str(kv_list_get(&list, "k"), NULL, "a prefix is no key");
+	ok(list.items[0].key[0] == '\0' && list.items[0].value[0] == '\0',
+	   "an empty key and value come first");
+	kv_list_set(&list, "k", "short");
+	is_str(list.items[1].key, "k", "a prefix is a key of its own, before the longer ones");
 	kv_list_set(&list, "é", "x");
-	is_str(list.items[101].key, "é", "bytes above ASCII come last");
+	is_str(list.items[102].key, "é", "bytes above ASCII come last");
 	kv_list_clear(&list);
 	ok(list.n == 0 && !list.items, "cleared");
 	kv_list_set(&list, "a", "b");
-	is_str(kv_list_get(&list, "a"), "b", "and used again");
+	is_str(list.items[0].value, "b", "and used again");
 	kv_list_clear(&list);
 }
 

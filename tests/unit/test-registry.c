@@ -72,6 +72,13 @@ static struct definition *full_definition(void)
 	return d;
 }
 
+/* Lists are sorted, so the same pair stands at the same place in both. */
+static void is_pair(const struct kv *got, const struct kv *want, const char *what)
+{
+	is_str(got->key, want->key, "%s %s", what, want->key);
+	is_str(got->value, want->value, "its value");
+}
+
 static void compare_definitions(const struct definition *got, const struct definition *want)
 {
 	is_str(got->id, want->id, "id");
@@ -89,13 +96,10 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_int(got->generation, want->generation, "generation");
 	is_int(got->labels.n, want->labels.n, "count of labels");
 	for (size_t i = 0; i < want->labels.n; i++)
-		is_str(kv_list_get(&got->labels, want->labels.items[i].key),
-		       want->labels.items[i].value, "label %s", want->labels.items[i].key);
+		is_pair(&got->labels.items[i], &want->labels.items[i], "label");
 	is_int(got->environment.n, want->environment.n, "count of variables");
 	for (size_t i = 0; i < want->environment.n; i++)
-		is_str(kv_list_get(&got->environment, want->environment.items[i].key),
-		       want->environment.items[i].value, "variable %s",
-		       want->environment.items[i].key);
+		is_pair(&got->environment.items[i], &want->environment.items[i], "variable");
 	is_int(got->n_args, want->n_args, "count of arguments");
 	for (size_t i = 0; i < want->n_args; i++)
 		is_str(got->args[i], want->args[i], "argument %zu", i);

@@ -286,7 +286,7 @@ static void check(const struct runtime_set *set, const struct expected *e)
 
 	definition_unref(d);
 	if (!e->field) {
-		ok(r == 0 && runtime && streq(runtime_name(runtime), e->runtime),
+		ok(r == 0 && runtime && runtime == runtime_set_find(set, e->runtime),
 		   "%s: '%s' '%s' '%s'", e->runtime, e->source, e->dir, e->script);
 	} else {
 		ok(r == REFUSED && !runtime && streq(refusal.reason, e->reason) &&
