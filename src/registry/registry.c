@@ -159,8 +159,8 @@ static int check_new(struct db *db, const struct definition *definition, size_t 
 	if ((uint64_t)n >= limit)
 		return refuse_indexer(refusal, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT",
 				      definition->id,
-				      "there are %lld indexers already, and at most %zu are "
-				      "allowed on this server",
+				      "there are %lld indexers already, and MaxIndexers= in "
+				      "indexerd.conf allows %zu",
 				      (long long)n, limit);
 	return 0;
 }

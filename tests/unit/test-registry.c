@@ -171,6 +171,9 @@ static void test_refusals(void)
 		is_str(refusal.reason, cases[i].reason, "its reason");
 		is_str(refusal.field, cases[i].field, "its field");
 		is_str(refusal.resource, cases[i].resource, "its resource");
+		if (cases[i].code == CODE_RESOURCE_EXHAUSTED)
+			ok(strstr(refusal.message, "MaxIndexers= in indexerd.conf"),
+			   "and it names the setting");
 	}
 	is_int(test_create(registry, "c", 9, "a", 3, NULL), 0, "after all that a good one goes in");
 	test_load(registry, &seen);

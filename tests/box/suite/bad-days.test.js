@@ -162,7 +162,7 @@ test('drop-ins of the configuration are read in their order, and a bad one is na
 	run('systemctl restart indexerd.service');
 	await served();
 	await create('only');
-	await refused(create('more'), 'RESOURCE_EXHAUSTED', /1/);
+	await refused(create('more'), 'RESOURCE_EXHAUSTED', /MaxIndexers= in indexerd\.conf allows 1/);
 	fs.writeFileSync(`${directory}/30-bad.conf`, '[Manager]\nNoSuchKey=1\n');
 	sh('systemctl restart indexerd.service');
 	assert.match(run('journalctl -q -u indexerd.service -o cat -n 50'), /30-bad\.conf:2: unknown key NoSuchKey=/);
