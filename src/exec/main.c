@@ -144,6 +144,18 @@ static int connect_helper(struct launch *launch)
 	return EXIT_SUCCESS;
 }
 
+/* What is wrong with a program that cannot be executed, in words that tell its author what to do.
+ */
+static const char *execute_problem(const char *program, int error)
+{
+	if (error == ENOENT && access(program, F_OK) == 0)
+		return "the interpreter that it names does not exist";
+	if (error == ENOEXEC) /* what a shell would still run, as a script of its own */
+		return "Exec format error: neither a binary for this machine nor a script whose "
+		       "first line names its interpreter, such as #!/bin/sh";
+	return strerror(error);
+}
+
 static int execute(struct launch *launch)
 {
 	char **argv = launch->argv;
@@ -159,11 +171,7 @@ static int execute(struct launch *launch)
 	error = errno;
 	helper_report_failure(&launch->helper);
 	(void)dup2(launch->stderr_before, STDERR_FILENO);
-	if (error == ENOENT && access(argv[0], F_OK) == 0)
-		complain("cannot execute %s: the interpreter that it names does not exist",
-			 argv[0]);
-	else
-		complain("cannot execute %s: %s", argv[0], strerror(error));
+	complain("cannot execute %s: %s", argv[0], execute_problem(argv[0], error));
 	return EXIT_CODE_EXEC;
 }
 
