@@ -160,6 +160,14 @@ static int depth_after(int depth, const char *path)
 	return depth;
 }
 
+bool source_is_remote(const char *source)
+{
+	size_t host = strcspn(source, "/:"); /* of "user@host:path", as ssh has it */
+
+	return strstr(source, "://") || startswith(source, "git+") ||
+	       (source[host] == ':' && memchr(source, '@', host));
+}
+
 static int check_path_size(const char *path, const char *field, struct refusal *refusal)
 {
 	if (strlen(path) <= PATH_SIZE_MAX)

@@ -33,6 +33,11 @@
  */
 int definition_validate(const struct definition *definition, struct refusal *refusal);
 
+/* Whether a project's source is spelled as a place on the network, e.g. "https://..." or
+ * "git@...:...".
+ */
+bool source_is_remote(const char *source);
+
 /* Whether it is [A-Za-z_][A-Za-z0-9_]* of at most ENVIRONMENT_KEY_MAX bytes. */
 bool environment_key_valid(const char *key);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/util.h"
+#include "model/validate.h"
 #include "runtime/private.h"
 
 #define FIELD_RUNTIME "indexer.runtime"
@@ -79,11 +80,6 @@ static bool has_suffix(const char *s, const char *suffix)
 	return n >= m && streq(s + n - m, suffix);
 }
 
-static bool is_remote(const char *source)
-{
-	return strstr(source, "://") || startswith(source, "git@") || startswith(source, "git+");
-}
-
 static bool is_archive(const char *source)
 {
 	static const char *const suffixes[] = { ".tar",	   ".tar.gz",  ".tgz",
@@ -99,8 +95,8 @@ static int refuse_unserved(struct check *c, const char *what)
 {
 	return refuse(c->refusal, CODE_UNIMPLEMENTED, "PROJECT_SOURCE_UNSERVED", FIELD_SOURCE,
 		      FIELD_SOURCE
-		      ": '%s' is %s, which this version does not serve; give the absolute "
-		      "path of a directory on the server",
+		      ": '%s': %s are not served by this version; give the absolute path of a "
+		      "directory on the server",
 		      c->definition->project_source, what);
 }
 
@@ -153,8 +149,8 @@ static int check_source(struct check *c)
 		return refuse_argument(c, "PROJECT_SOURCE_REQUIRED", FIELD_SOURCE,
 				       FIELD_SOURCE
 				       " is empty; give the absolute path of the project");
-	if (is_remote(source))
-		return refuse_unserved(c, "a remote project");
+	if (source_is_remote(source))
+		return refuse_unserved(c, "git and other remote sources");
 	if (source[0] != '/')
 		return refuse_argument(c, "PATH_NOT_ABSOLUTE", FIELD_SOURCE,
 				       FIELD_SOURCE ": '%s' is not an absolute path", source);
@@ -163,7 +159,7 @@ static int check_source(struct check *c)
 				       FIELD_SOURCE ": '%.64s...' is longer than %d bytes", source,
 				       PATH_MAX - 1);
 	if (is_archive(source) && !is_directory(source))
-		return refuse_unserved(c, "an archive");
+		return refuse_unserved(c, "archives");
 	/* As it is spelled, too: the daemon does not see what is in its own hidden places. */
 	r = place_check_visible(c->runtime, c->variables.source, FIELD_SOURCE, c->refusal);
 	if (r == 0)

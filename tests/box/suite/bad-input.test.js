@@ -68,7 +68,8 @@ const refusals = [
 	['a source that is not there', { project_source: '/srv/none' }, 'INVALID_ARGUMENT', /indexer\.project_source.*none/],
 	['a source in /root', { project_source: '/root' }, 'INVALID_ARGUMENT', /indexer\.project_source/],
 	['a source in /tmp', { project_source: '/tmp' }, 'INVALID_ARGUMENT', /indexer\.project_source/],
-	['a git source', { project_source: 'https://localhost/x.git' }, 'UNIMPLEMENTED', /indexer\.project_source/],
+	['a git source', { project_source: 'https://localhost/x.git' }, 'UNIMPLEMENTED',
+		/indexer\.project_source: 'https:\/\/localhost\/x\.git': git and other remote sources are not served/],
 	['an environment name with =', { environment: { 'A=B': 'x' } }, 'INVALID_ARGUMENT', /indexer\.environment.*A=B/],
 	['an empty environment name', { environment: { '': 'x' } }, 'INVALID_ARGUMENT', /indexer\.environment/],
 	['an environment name with a blank', { environment: { 'A B': 'x' } }, 'INVALID_ARGUMENT', /indexer\.environment/],
@@ -212,6 +213,14 @@ test('a missing program does not fail the call: FAILED, START_FAILED, in words',
 	assert.match(run(`journalctl -q -o cat -p err -u ${unit('missing')}`), /main\.sh: the interpreter/);
 	await call('DeleteIndexer', { name: 'indexers/missing' }); // a failed unit, too, is cleared
 	assert.ok(!fs.existsSync('/var/lib/private/indexers/missing'));
+});
+
+test('a script without an interpreter is told from a missing one', async () => {
+	const project_source = project({ 'main.sh': 'echo hello\n' });
+	fs.chmodSync(`${project_source}/main.sh`, 0o755);
+	const made = await call('CreateIndexer', { indexer_id: 'bare', indexer: { ...good, project_source } });
+	assert.equal(made.status.state, 'STATE_FAILED');
+	assert.match(made.status.message, /main\.sh: Exec format error: .* first line names its interpreter, such as #!\/bin\/sh/);
 });
 
 test('a program that exits at once is created, and backing off', async () => {
