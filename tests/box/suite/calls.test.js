@@ -69,7 +69,7 @@ test('an indexer gets its environment, arguments, working directory and state di
 		args: ['--x', weird.replace('\n', ' '), ''],
 	});
 	const state = '/var/lib/private/indexers/env';
-	await until(() => fs.existsSync(`${state}/uid`));
+	await until(() => fs.existsSync(`${state}/uid`) && fs.statSync(`${state}/uid`).size > 0);
 	const env = fs.readFileSync(`${state}/env`, 'utf8');
 	for (const line of [
 		'INDEXER_ID=env', 'INDEXER_NAME=indexers/env', 'EMPTY=', `WEIRD=${weird}`,
