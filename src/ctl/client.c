@@ -22,11 +22,16 @@
 
 #include "common/util.h"
 #include "ctl/client.h"
+#include "ctl/target.h"
 #include "indexerd/v1/indexer_runner.pb-c.h"
+
+/* How long a person looks at nothing before being told what is waited for. */
+#define PATIENCE_USEC (2 * USEC_PER_SEC)
 
 struct client {
 	grpc_channel *channel;
 	grpc_completion_queue *queue;
+	bool patient; /* a long wait has been told */
 };
 
 struct call {
@@ -38,6 +43,7 @@ struct call {
 	grpc_status_code code;
 	grpc_slice message;
 	unsigned pending; /* batches in flight */
+	bool sent;	  /* the request has left this process */
 	int error;	  /* of the sink; the call is cancelled then */
 };
 
@@ -127,9 +133,9 @@ static void call_begin(struct call *call, struct client *client, const char *met
 		protobuf_c_service_descriptor_get_method_by_name(service, method);
 	grpc_op send[] = { { .op = GRPC_OP_SEND_INITIAL_METADATA },
 			   { .op = GRPC_OP_SEND_MESSAGE },
-			   { .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT },
-			   { .op = GRPC_OP_RECV_INITIAL_METADATA } };
-	grpc_op status = { .op = GRPC_OP_RECV_STATUS_ON_CLIENT };
+			   { .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT } };
+	grpc_op end[] = { { .op = GRPC_OP_RECV_INITIAL_METADATA },
+			  { .op = GRPC_OP_RECV_STATUS_ON_CLIENT } };
 	char text[128];
 	grpc_slice path;
 
@@ -147,12 +153,12 @@ static void call_begin(struct call *call, struct client *client, const char *met
 					 client->queue, path, NULL, deadline_in(timeout), NULL);
 	grpc_slice_unref(path);
 
-	status.data.recv_status_on_client.trailing_metadata = &call->trailing;
-	status.data.recv_status_on_client.status = &call->code;
-	status.data.recv_status_on_client.status_details = &call->message;
-	call_batch(call, &status, 1, TAG_STATUS);
+	end[0].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
+	end[1].data.recv_status_on_client.trailing_metadata = &call->trailing;
+	end[1].data.recv_status_on_client.status = &call->code;
+	end[1].data.recv_status_on_client.status_details = &call->message;
+	call_batch(call, end, ELEMENTSOF(end), TAG_STATUS);
 	send[1].data.send_message.send_message = call->request;
-	send[3].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
 	call_batch(call, send, ELEMENTSOF(send), TAG_SENT);
 	call_read(call);
 }
@@ -197,6 +203,28 @@ static void call_received(struct call *call, const struct client_sink *sink, voi
 	call_read(call);
 }
 
+/*
+ * Waits for the next event. The first is that the request is sent. That may take long: a socket
+ * takes connections also while its service is restarted again and again.
+ */
+static grpc_event call_wait(struct call *call)
+{
+	struct client *client = call->client;
+	grpc_event event = { .type = GRPC_QUEUE_TIMEOUT };
+
+	if (!call->sent && !client->patient) {
+		event = grpc_completion_queue_next(client->queue, deadline_in(PATIENCE_USEC), NULL);
+		if (event.type == GRPC_QUEUE_TIMEOUT) {
+			target_tell_waiting();
+			client->patient = true;
+		}
+	}
+	if (event.type == GRPC_QUEUE_TIMEOUT)
+		event = grpc_completion_queue_next(client->queue,
+						   gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	return event;
+}
+
 /* The next event; the sink is told before a wait, so that a person sees lines as they come. */
 static grpc_event call_next(struct call *call, const struct client_sink *sink, void *userdata)
 {
@@ -210,23 +238,23 @@ static grpc_event call_next(struct call *call, const struct client_sink *sink, v
 		if (call->error < 0)
 			grpc_call_cancel(call->call, NULL);
 	}
-	if (event.type == GRPC_QUEUE_TIMEOUT)
-		event = grpc_completion_queue_next(call->client->queue,
-						   gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	return event;
+	return event.type == GRPC_QUEUE_TIMEOUT ? call_wait(call) : event;
 }
 
 /* Copies the call's end into a status of ours. */
 static int call_status(const struct call *call, struct rpc_status *ret)
 {
 	grpc_slice details = grpc_empty_slice();
-	int r;
+	int code = (int)call->code, r;
 
+	/* What was never sent has no unknown outcome. */
+	if (code == CODE_DEADLINE_EXCEEDED && !call->sent)
+		code = CODE_UNAVAILABLE;
 	for (size_t i = 0; i < call->trailing.count; i++)
 		if (grpc_slice_str_cmp(call->trailing.metadata[i].key, "grpc-status-details-bin") ==
 		    0)
 			details = call->trailing.metadata[i].value; /* lent; already decoded */
-	r = rpc_status_fill(ret, (int)call->code, GRPC_SLICE_START_PTR(call->message),
+	r = rpc_status_fill(ret, code, GRPC_SLICE_START_PTR(call->message),
 			    GRPC_SLICE_LENGTH(call->message), GRPC_SLICE_START_PTR(details),
 			    GRPC_SLICE_LENGTH(details));
 	return r;
@@ -245,7 +273,9 @@ int client_stream(struct client *client, const char *method, const ProtobufCMess
 
 		assert(event.type == GRPC_OP_COMPLETE);
 		call.pending--;
-		if ((uintptr_t)event.tag == TAG_RECEIVED)
+		if ((uintptr_t)event.tag == TAG_SENT)
+			call.sent = event.success;
+		else if ((uintptr_t)event.tag == TAG_RECEIVED)
 			call_received(&call, sink, userdata);
 	}
 	r = call.error < 0 ? call.error : call_status(&call, ret_status);

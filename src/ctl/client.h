@@ -33,7 +33,8 @@ struct client_sink {
  * Calls a method of IndexerRunner, e.g. "StreamLogs", and gives each message of the answer to the
  * sink. `timeout` is in microseconds, 0 for none. Returns 0 when the call is over, with its status
  * in *ret_status, which the caller clears; or the sink's error; or -EBADMSG where the answer cannot
- * be read.
+ * be read. Where the request could not be sent within the timeout, the status is UNAVAILABLE, and
+ * nothing was done. Who waits long for the connection is told so.
  */
 int client_stream(struct client *client, const char *method, const ProtobufCMessage *request,
 		  uint64_t timeout, const struct client_sink *sink, void *userdata,

@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <signal.h>
 
+#include "common/cleanup.h"
 #include "common/util.h"
 #include "config.h"
 #include "ctl/target.h"
@@ -33,8 +34,8 @@ static int take_output(char *value, void *field)
 }
 
 static const struct option_row common_options[] = {
-	{ "address", 0, "TARGET", take_string, offsetof(struct ctl, address), NULL,
-	  "gRPC target of the daemon (" DEFAULT_ADDRESS ")" },
+	{ "address", 0, "ADDRESS", take_string, offsetof(struct ctl, address), NULL,
+	  "path of the daemon's socket, or its gRPC target (" DEFAULT_ADDRESS ")" },
 	{ "output", 'o', "FORMAT", take_output, offsetof(struct ctl, output), "table or json",
 	  "table (default) or json" },
 	{ "timeout", 0, "SECONDS", take_span, offsetof(struct ctl, timeout),
@@ -52,7 +53,14 @@ int ctl_call(struct ctl *ctl, const char *method, const ProtobufCMessage *reques
 	int r = client_call(ctl->client, method, request,
 			    ctl->timeout ? ctl->timeout : default_timeout, ret, &status);
 
-	return r < 0 ? r : rpc_status_report(&status, ctl->address);
+	return r < 0 ? r : ctl_report(ctl, &status);
+}
+
+int ctl_report(const struct ctl *ctl, const struct rpc_status *status)
+{
+	const struct option_table options = { ctl->verb->options, ctl->verb->n_options, NULL };
+
+	return rpc_status_report(status, ctl->address, &options);
 }
 
 char *ctl_name(const char *id_or_name)
@@ -72,17 +80,37 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* "get [OPTION]... ID", or what stands for all verbs where there is none. */
+static void print_synopsis(FILE *file, const struct verb *verb)
+{
+	if (verb)
+		fprintf(file, "Usage: indexerctl %s [OPTION]...%s%s\n", verb->name,
+			isempty(verb->operands) ? "" : " ", verb->operands);
+	else
+		fputs("Usage: indexerctl [OPTION]... VERB [OPTION]... [ID]\n", file);
+}
+
+/* Behind what has been said of a wrong command line: how a right one looks. Returns the exit code.
+ */
+static int end_usage(const struct verb *verb)
+{
+	print_synopsis(stderr, verb);
+	fprintf(stderr, "'indexerctl %s%s--help' shows more.\n", verb ? verb->name : "",
+		verb ? " " : "");
+	return EXIT_USAGE;
+}
+
 static int show_help(const struct option_table *common, const struct verb *verb)
 {
+	print_synopsis(stdout, verb);
 	if (verb) {
 		const struct option_table own = { verb->options, verb->n_options, NULL };
 
-		printf("Usage: indexerctl %s [OPTION]... %s\n\n%s.\n\n", verb->name, verb->operands,
-		       verb->summary);
+		printf("\n%s.\n\n", verb->summary);
 		options_help(&own, stdout);
 	} else {
-		printf("Usage: indexerctl [OPTION]... VERB [OPTION]... [ID]\n\n"
-		       "Creates, shows, follows and deletes the indexers that indexerd runs.\n\n");
+		printf("\nCreates, shows, follows and deletes the indexers that indexerd "
+		       "runs.\n\n");
 		for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
 			printf("  %-8s %-22s %s\n", verbs[i]->name, verbs[i]->operands,
 			       verbs[i]->summary);
@@ -92,6 +120,39 @@ static int show_help(const struct option_table *common, const struct verb *verb)
 	if (!verb)
 		printf("\nSee indexerctl(1); 'indexerctl VERB --help' shows a verb's options.\n");
 	return EXIT_DONE;
+}
+
+/* Says which word is missing, or is one too many. */
+static int check_operands(const struct verb *verb, int n, char **words)
+{
+	const char *program = program_invocation_short_name;
+
+	if (n == verb->n_operands)
+		return EXIT_DONE;
+	if (n < verb->n_operands)
+		fprintf(stderr, "%s %s: %s is missing\n", program, verb->name, verb->operands);
+	else
+		fprintf(stderr, "%s %s: '%s' is one argument too many\n", program, verb->name,
+			words[verb->n_operands]);
+	return end_usage(verb);
+}
+
+static int do_verb(struct ctl *ctl, void *config, char **operands)
+{
+	_cleanup_free_ char *address = NULL;
+	int r = target_choose(ctl->address, &address);
+
+	if (r == -EINVAL)
+		return EXIT_USAGE; /* target_choose() has said why */
+	if (r < 0)
+		return r;
+	ctl->address = address;
+	r = client_new(address, &ctl->client);
+	if (r >= 0)
+		r = ctl->verb->run(ctl, config, operands);
+	ctl->client = client_free(ctl->client);
+	ctl->address = NULL;
+	return r;
 }
 
 /* Parses what follows the verb and does it. argv[0] is the verb. */
@@ -105,20 +166,25 @@ static int run_verb(struct ctl *ctl, const struct option_table *common, const st
 	argv[0] = program_invocation_short_name; /* getopt_long() begins its messages with it */
 	first = options_parse(tables, ELEMENTSOF(tables), false, argc, argv);
 	if (first < 0)
-		return EXIT_USAGE;
+		return end_usage(verb);
 	if (ctl->help)
 		return show_help(common, verb);
-	if (argc - first != verb->n_operands) {
-		warnx("usage: indexerctl %s [OPTION]... %s", verb->name, verb->operands);
-		return EXIT_USAGE;
-	}
+	r = check_operands(verb, argc - first, argv + first);
+	ctl->verb = verb;
+	return r != EXIT_DONE ? r : do_verb(ctl, config, argv + first);
+}
 
-	ctl->address = target_choose(ctl->address);
-	r = client_new(ctl->address, &ctl->client);
-	if (r >= 0)
-		r = verb->run(ctl, config, argv + first);
-	ctl->client = client_free(ctl->client);
-	return r;
+static int refuse_verb(const char *name)
+{
+	if (name)
+		warnx("there is no verb '%s'", name);
+	else
+		warnx("VERB is missing");
+	fputs("  It is one of:", stderr);
+	for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+		fprintf(stderr, " %s", verbs[i]->name);
+	fputc('\n', stderr);
+	return end_usage(NULL);
 }
 
 static int dispatch(struct ctl *ctl, int argc, char **argv)
@@ -130,19 +196,16 @@ static int dispatch(struct ctl *ctl, int argc, char **argv)
 
 	first = options_parse(&common, 1, true, argc, argv);
 	if (first < 0)
-		return EXIT_USAGE;
+		return end_usage(NULL);
 	if (ctl->version) {
 		printf("indexerctl %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
 	}
 	if (first == argc)
-		return ctl->help ? show_help(&common, NULL)
-				 : (warnx("a verb is missing; see indexerctl --help"), EXIT_USAGE);
+		return ctl->help ? show_help(&common, NULL) : refuse_verb(NULL);
 	verb = find_verb(argv[first]);
-	if (!verb) {
-		warnx("unknown verb '%s'; see indexerctl --help", argv[first]);
-		return EXIT_USAGE;
-	}
+	if (!verb)
+		return refuse_verb(argv[first]);
 	config = calloc(1, MAX(verb->config_size, (size_t)1));
 	if (!config)
 		return -ENOMEM;

@@ -110,6 +110,18 @@ void options_help(const struct option_table *table, FILE *file)
 	}
 }
 
+const struct option_row *options_find_field(const struct option_table *table, const char *field)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct option_row *row = &table->rows[i];
+		const char *rest = row->field ? startswith(field, row->field) : NULL;
+
+		if (rest && strchr("[.", *rest)) /* or at its end */
+			return row;
+	}
+	return NULL;
+}
+
 int take_flag(char *value __attribute__((unused)), void *field)
 {
 	*(bool *)field = true;

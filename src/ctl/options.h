@@ -20,6 +20,8 @@ struct option_row {
 	size_t offset;	     /* of the field in the table's config */
 	const char *expects; /* what the value must be, in words; NULL where everything goes */
 	const char *help;
+	/* The request's field that it sets, as a refusal names it; NULL where there is none. */
+	const char *field;
 };
 
 struct option_table {
@@ -40,6 +42,12 @@ int options_parse(const struct option_table *tables, size_t n_tables, bool stop,
 
 /* Writes the help of one table. */
 void options_help(const struct option_table *table, FILE *file);
+
+/*
+ * The option that sets a request's field, which may be a member of the option's, such as
+ * `indexer.args[3]`. NULL where there is none.
+ */
+const struct option_row *options_find_field(const struct option_table *table, const char *field);
 
 /* The usual ways to store a value; the field's type is named. */
 int take_flag(char *value, void *field);    /* bool */

@@ -39,6 +39,13 @@ void rpc_status_clear(struct rpc_status *status)
 	*status = (struct rpc_status){ 0 };
 }
 
+/* What the lines about the details go by. */
+struct report {
+	const char *told; /* the status's message, which is written already */
+	const struct option_table *options;
+	bool has_bad_request; /* which names the fields */
+};
+
 /*
  * One indented line of a report; the values are the server's, so they are cleaned. A text that the
  * message has told already (the server may cut it short) is left out.
@@ -55,37 +62,53 @@ static void report_line(const char *what, const char *subject, const char *text,
 	fputc('\n', stderr);
 }
 
-static void report_error_info(const ProtobufCMessage *message, const char *told)
+/* A field in the API's words, and in those of the command line. */
+static void report_field(const struct report *report, const char *field, const char *description)
 {
-	report_line("reason", ((const Google__Rpc__ErrorInfo *)message)->reason, "", told);
+	const struct option_row *option = options_find_field(report->options, field);
+
+	report_line("field", field, description, report->told);
+	if (option)
+		fprintf(stderr, "  option --%s\n", option->name);
 }
 
-static void report_bad_request(const ProtobufCMessage *message, const char *told)
+static void report_error_info(const ProtobufCMessage *message, const struct report *report)
+{
+	const Google__Rpc__ErrorInfo *info = (const Google__Rpc__ErrorInfo *)message;
+
+	report_line("reason", info->reason, "", report->told);
+	for (size_t i = 0; i < info->n_metadata && !report->has_bad_request; i++)
+		if (streq(info->metadata[i]->key, "field"))
+			report_field(report, info->metadata[i]->value, "");
+}
+
+static void report_bad_request(const ProtobufCMessage *message, const struct report *report)
 {
 	const Google__Rpc__BadRequest *request = (const Google__Rpc__BadRequest *)message;
 
 	for (size_t i = 0; i < request->n_field_violations; i++)
-		report_line("field", request->field_violations[i]->field,
-			    request->field_violations[i]->description, told);
+		report_field(report, request->field_violations[i]->field,
+			     request->field_violations[i]->description);
 }
 
-static void report_resource(const ProtobufCMessage *message, const char *told)
+static void report_resource(const ProtobufCMessage *message, const struct report *report)
 {
 	const Google__Rpc__ResourceInfo *resource = (const Google__Rpc__ResourceInfo *)message;
 
-	report_line("resource", resource->resource_name, resource->description, told);
+	report_line("resource", resource->resource_name, resource->description, report->told);
 }
 
-static void report_quota(const ProtobufCMessage *message, const char *told)
+static void report_quota(const ProtobufCMessage *message, const struct report *report)
 {
 	const Google__Rpc__QuotaFailure *quota = (const Google__Rpc__QuotaFailure *)message;
 
 	for (size_t i = 0; i < quota->n_violations; i++)
 		report_line("limit", quota->violations[i]->subject,
-			    quota->violations[i]->description, told);
+			    quota->violations[i]->description, report->told);
 }
 
-static void report_retry(const ProtobufCMessage *message, const char *told __attribute__((unused)))
+static void report_retry(const ProtobufCMessage *message,
+			 const struct report *report __attribute__((unused)))
 {
 	const Google__Rpc__RetryInfo *retry = (const Google__Rpc__RetryInfo *)message;
 
@@ -96,7 +119,7 @@ static void report_retry(const ProtobufCMessage *message, const char *told __att
 
 static const struct {
 	const ProtobufCMessageDescriptor *type;
-	void (*report)(const ProtobufCMessage *message, const char *told);
+	void (*report)(const ProtobufCMessage *message, const struct report *report);
 } detail_types[] = {
 	{ &google__rpc__error_info__descriptor, report_error_info },
 	{ &google__rpc__bad_request__descriptor, report_bad_request },
@@ -105,34 +128,42 @@ static const struct {
 	{ &google__rpc__retry_info__descriptor, report_retry },
 };
 
-static void report_detail(const Google__Protobuf__Any *detail, const char *told)
+static bool detail_is(const Google__Protobuf__Any *detail, const ProtobufCMessageDescriptor *type)
 {
 	const char *slash = strrchr(detail->type_url, '/');
-	const char *type = slash ? slash + 1 : detail->type_url;
 
+	return streq(slash ? slash + 1 : detail->type_url, type->name);
+}
+
+static void report_detail(const Google__Protobuf__Any *detail, const struct report *report)
+{
 	for (size_t i = 0; i < ELEMENTSOF(detail_types); i++) {
 		ProtobufCMessage *message;
 
-		if (!streq(type, detail_types[i].type->name))
+		if (!detail_is(detail, detail_types[i].type))
 			continue;
 		message = protobuf_c_message_unpack(detail_types[i].type, NULL, detail->value.len,
 						    detail->value.data);
 		if (!message)
 			continue;
-		detail_types[i].report(message, told);
+		detail_types[i].report(message, report);
 		protobuf_c_message_free_unpacked(message, NULL);
 	}
 }
 
-static void report_details(const struct rpc_status *status)
+static void report_details(const struct rpc_status *status, const struct option_table *options)
 {
+	struct report report = { .told = status->message, .options = options };
 	Google__Rpc__Status *details =
 		google__rpc__status__unpack(NULL, status->details_size, status->details);
 
 	if (!details)
 		return; /* what is there without them has been said */
 	for (size_t i = 0; i < details->n_details; i++)
-		report_detail(details->details[i], status->message);
+		report.has_bad_request |=
+			detail_is(details->details[i], &google__rpc__bad_request__descriptor);
+	for (size_t i = 0; i < details->n_details; i++)
+		report_detail(details->details[i], &report);
 	google__rpc__status__free_unpacked(details, NULL);
 }
 
@@ -158,7 +189,8 @@ static int exit_code_of(const struct rpc_status *status)
 	}
 }
 
-int rpc_status_report(const struct rpc_status *status, const char *address)
+int rpc_status_report(const struct rpc_status *status, const char *address,
+		      const struct option_table *options)
 {
 	const char *name = code_name((enum code)status->code);
 
@@ -171,7 +203,7 @@ int rpc_status_report(const struct rpc_status *status, const char *address)
 	print_clean(stderr, status->message);
 	fputc('\n', stderr);
 	if (status->details_size > 0)
-		report_details(status);
+		report_details(status, options);
 	if (status->code == CODE_DEADLINE_EXCEEDED)
 		fprintf(stderr, "  no answer in time; --timeout=SECONDS sets another limit\n");
 	return exit_code_of(status);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/cleanup.h"
+#include "ctl/options.h"
 #include "model/refusal.h"
 
 /* Exit codes; indexerctl(1) promises them. */
@@ -38,6 +39,8 @@ void rpc_status_clear(struct rpc_status *status);
 
 /*
  * Tells a person on stderr why a call did not end well, with the server's details and, where the
- * daemon at `address` was not reached, with what to do. Returns the exit code.
+ * daemon at `address` was not reached, with what to do. A field that one of the options sets is
+ * told with the option's name. Returns the exit code.
  */
-int rpc_status_report(const struct rpc_status *status, const char *address);
+int rpc_status_report(const struct rpc_status *status, const char *address,
+		      const struct option_table *options);

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <grp.h>
@@ -14,15 +15,64 @@
 #include "common/util.h"
 #include "ctl/target.h"
 
-const char *target_choose(const char *option)
+/* The length of a target's scheme, as in "dns:///host:1"; 0 where it has none, as in "host:1". */
+static size_t scheme_length(const char *target)
 {
-	const char *const candidates[] = { option, getenv("INDEXERD_ADDRESS"),
-					   getenv("INDEXER_RUNNER_ADDRESS"), DEFAULT_ADDRESS };
+	size_t n = strspn(target, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+
+	if (!isalpha((unsigned char)target[0]) || target[n] != ':' ||
+	    target[n + 1 + strspn(target + n + 1, "0123456789")] == '\0')
+		return 0;
+	return n;
+}
+
+/* Whether gRPC has a meaning for it; it would ask the DNS for any other word. */
+static bool scheme_is_known(const char *target, size_t length)
+{
+	static const char *const known[] = { "unix", "unix-abstract", "dns", "ipv4",
+					     "ipv6", "vsock",	      "xds" };
+
+	for (size_t i = 0; i < ELEMENTSOF(known); i++)
+		if (strlen(known[i]) == length && strncmp(known[i], target, length) == 0)
+			return true;
+	return false;
+}
+
+static int make_target(const char *given, const char *source, char **ret)
+{
+	size_t scheme = scheme_length(given);
+	bool is_path = scheme == 0 && strchr(given, '/');
+
+	if (scheme > 0 && !scheme_is_known(given, scheme)) {
+		warnx("%s=%s: there is no scheme '%.*s' here\n"
+		      "  Give unix:/PATH or a path for a socket, HOST:PORT for a server.",
+		      source, given, (int)scheme, given);
+		return -EINVAL;
+	}
+	return asprintf(ret, "%s%s", is_path ? "unix:" : "", given) < 0 ? -ENOMEM : 0;
+}
+
+int target_choose(const char *option, char **ret)
+{
+	const struct {
+		const char *source, *value;
+	} candidates[] = {
+		{ "--address", option },
+		{ "INDEXERD_ADDRESS", getenv("INDEXERD_ADDRESS") },
+		{ "INDEXER_RUNNER_ADDRESS", getenv("INDEXER_RUNNER_ADDRESS") },
+		{ NULL, DEFAULT_ADDRESS },
+	};
 	size_t i = 0;
 
-	while (isempty(candidates[i]))
+	while (isempty(candidates[i].value))
 		i++;
-	return candidates[i];
+	return make_target(candidates[i].value, candidates[i].source, ret);
+}
+
+void target_tell_waiting(void)
+{
+	if (isatty(STDERR_FILENO))
+		warnx("waiting for indexerd...");
 }
 
 /* The path in "unix:PATH" or "unix:///PATH", or NULL. */
@@ -74,8 +124,11 @@ bool target_explain(const char *address)
 	r = try_connect(path);
 	switch (-r) {
 	case 0:
-		warnx("%s: the connection was taken and closed without an answer\n"
-		      "  See: systemctl status indexerd.service; journalctl -u indexerd.service",
+	case EAGAIN: /* so many wait to be taken */
+		warnx("%s: indexerd does not answer\n"
+		      "  It may be starting, or fail to start.\n"
+		      "  See: systemctl status indexerd.service; journalctl -u indexerd.service\n"
+		      "  When it runs, try again.",
 		      path);
 		break;
 	case ENOENT:

@@ -13,6 +13,7 @@
 #include "ctl/verb.h"
 #include "indexerd/v1/indexer_runner.pb-c.h"
 #include "model/id.h"
+#include "model/validate.h"
 
 struct create_config {
 	const char *project_source, *project_dir, *script, *runtime, *preset, *spawned_by;
@@ -45,27 +46,31 @@ static int take_policy(char *value, void *field)
 #define AT(field) offsetof(struct create_config, field)
 static const struct option_row create_options[] = {
 	{ "project-source", 0, "DIR", take_string, AT(project_source), NULL,
-	  "root directory of the project" },
+	  "root directory of the project", "indexer.project_source" },
 	{ "project-dir", 0, "DIR", take_string, AT(project_dir), NULL,
-	  "the project's directory in it" },
+	  "the project's directory in it", "indexer.project_dir" },
 	{ "script", 0, "SCRIPT", take_string, AT(script), NULL,
-	  "script in that directory, or a name where the runtime says so" },
-	{ "runtime", 0, "NAME", take_string, AT(runtime), NULL, "apibara, node, exec, ..." },
-	{ "preset", 0, "NAME", take_string, AT(preset), NULL, "the project's preset" },
-	{ "arg", 0, "ARG", take_strings, AT(args), NULL, "one more argument (repeatable)" },
+	  "script in that directory, or a name where the runtime says so", "indexer.script" },
+	{ "runtime", 0, "NAME", take_string, AT(runtime), NULL, "apibara, node, exec, ...",
+	  "indexer.runtime" },
+	{ "preset", 0, "NAME", take_string, AT(preset), NULL, "the project's preset",
+	  "indexer.preset" },
+	{ "arg", 0, "ARG", take_strings, AT(args), NULL, "one more argument (repeatable)",
+	  "indexer.args" },
 	{ "env", 0, "KEY=VALUE", take_pair, AT(environment), "KEY=VALUE",
-	  "variable of the environment (repeatable)" },
-	{ "label", 0, "KEY=VALUE", take_pair, AT(labels), "KEY=VALUE", "label (repeatable)" },
+	  "variable of the environment (repeatable)", "indexer.environment" },
+	{ "label", 0, "KEY=VALUE", take_pair, AT(labels), "KEY=VALUE", "label (repeatable)",
+	  "indexer.labels" },
 	{ "memory-max", 0, "BYTES", take_size, AT(memory_max), "a size such as 512M",
-	  "limit of memory, e.g. 512M" },
+	  "limit of memory, e.g. 512M", "indexer.resources.memory_max_bytes" },
 	{ "cpu-percent", 0, "N", take_percent, AT(cpu_percent), "a whole number above 0",
-	  "limit of processor time; 100 is one processor" },
+	  "limit of processor time; 100 is one processor", "indexer.resources.cpu_percent" },
 	{ "tasks-max", 0, "N", take_count, AT(tasks_max), "a whole number above 0",
-	  "limit of processes and threads" },
+	  "limit of processes and threads", "indexer.resources.tasks_max" },
 	{ "restart", 0, "POLICY", take_policy, AT(policy), "always, on-failure or never",
-	  "always (default), on-failure or never" },
+	  "always (default), on-failure or never", "indexer.restart.policy" },
 	{ "spawned-by", 0, "ID", take_string, AT(spawned_by), NULL,
-	  "the indexer to be deleted together with" },
+	  "the indexer to be deleted together with", "indexer.spawned_by" },
 };
 #undef AT
 
@@ -78,21 +83,31 @@ static void clear_create(void *userdata)
 	string_list_clear(&config->args);
 }
 
-/* The server knows no working directory of ours, so a relative path is made absolute here. */
+/*
+ * The server knows no working directory of ours, so a relative path is made absolute here, and has
+ * one spelling whether completion has put a slash behind it or not. What is no path of ours is left
+ * to the server.
+ */
 static char *absolute_path(const char *path)
 {
 	_cleanup_free_ char *here = NULL;
 	char *joined, *resolved;
+	size_t n = strlen(path);
 
-	if (path[0] == '/' || path[0] == '\0')
+	if (path[0] == '\0' || source_is_remote(path))
 		return strdup(path);
+	if (path[0] == '/') {
+		while (n > 1 && path[n - 1] == '/')
+			n--;
+		return strndup(path, n);
+	}
 	resolved = realpath(path, NULL);
 	if (resolved)
 		return resolved;
 	here = realpath(".", NULL);
 	if (!here)
 		return NULL;
-	return asprintf(&joined, "%s/%s", here, path) < 0 ? NULL : joined;
+	return asprintf(&joined, "%s/%s", streq(here, "/") ? "" : here, path) < 0 ? NULL : joined;
 }
 
 /*

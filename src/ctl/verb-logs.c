@@ -43,12 +43,12 @@ static int take_time(char *value, void *field)
 static const struct option_row logs_options[] = {
 	{ "follow", 'f', NULL, take_flag, AT(follow), NULL, "wait for what is to come" },
 	{ "lines", 'n', "N", take_count, AT(lines), "a whole number above 0",
-	  "begin with the last N records" },
+	  "begin with the last N records", "tail" },
 	{ "priority", 'p', "LEVEL", take_level, AT(level), "trace, debug, info, warning or error",
-	  "only this level and above" },
+	  "only this level and above", "level" },
 	{ "since", 0, "TIME", take_time, AT(since),
 	  "a time such as 2026-01-31T12:00:00Z, '2026-01-31 12:00', -10min or @1767268800",
-	  "begin at this time; -10min is ten minutes ago" },
+	  "begin at this time; -10min is ten minutes ago", "since" },
 };
 #undef AT
 
@@ -178,7 +178,7 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 			  ctl->timeout ? ctl->timeout : TIMEOUT_NONE, sink, &printer, &status);
 	if (r == 0)
 		r = flush_stdout();
-	return r < 0 ? r : rpc_status_report(&status, ctl->address);
+	return r < 0 ? r : ctl_report(ctl, &status);
 }
 
 const struct verb verb_logs = {

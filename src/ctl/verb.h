@@ -18,12 +18,15 @@ enum output {
 	OUTPUT_JSON,
 };
 
-/* What the common options say. */
+struct verb;
+
+/* What the common options say, and what is done. */
 struct ctl {
 	const char *address; /* as given, then as chosen */
 	enum output output;
 	uint64_t timeout; /* microseconds; 0 where it is not given */
 	bool help, version;
+	const struct verb *verb;
 	struct client *client;
 };
 
@@ -53,6 +56,9 @@ extern const struct verb verb_create, verb_get, verb_list, verb_delete, verb_log
  */
 int ctl_call(struct ctl *ctl, const char *method, const ProtobufCMessage *request,
 	     uint64_t default_timeout, ProtobufCMessage **ret);
+
+/* rpc_status_report() with what the verb knows: 0 or an exit code. */
+int ctl_report(const struct ctl *ctl, const struct rpc_status *status);
 
 /* "indexers/ID" for both "ID" and "indexers/ID". NULL where there is no memory. */
 char *ctl_name(const char *id_or_name);

@@ -174,6 +174,32 @@ static void test_options(void)
 	is_int((long long)other.count, 0, "and leaves the verb's options alone");
 }
 
+static void test_fields(void)
+{
+	static const struct option_row fields[] = {
+		{ .name = "plain" },
+		{ .name = "arg", .field = "indexer.args" },
+		{ .name = "args-max", .field = "indexer.args_max" },
+		{ .name = "cpu", .field = "indexer.resources.cpu" },
+	};
+	static const struct {
+		const char *field, *option;
+	} cases[] = {
+		{ "indexer.args", "arg" },     { "indexer.args[3]", "arg" },
+		{ "indexer.args.x", "arg" },   { "indexer.args_max", "args-max" },
+		{ "indexer.args_min", NULL },  { "indexer.resources.cpu", "cpu" },
+		{ "indexer.resources", NULL }, { "", NULL },
+	};
+	const struct option_table table = { fields, ELEMENTSOF(fields), NULL };
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		const struct option_row *row = options_find_field(&table, cases[i].field);
+
+		is_str(row ? row->name : NULL, cases[i].option, "the option of the field '%s'",
+		       cases[i].field);
+	}
+}
+
 static void test_clean(void)
 {
 	static const struct {
@@ -246,6 +272,7 @@ int main(void)
 	test_times();
 	test_pairs();
 	test_options();
+	test_fields();
 	test_clean();
 	test_tree();
 	test_enums();
