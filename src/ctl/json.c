@@ -272,3 +272,18 @@ int json_from_message(const ProtobufCMessage *message, json_t **ret)
 	*ret = TAKE(object);
 	return 0;
 }
+
+const json_t *json_member(const json_t *object, const char *path)
+{
+	size_t n;
+
+	for (; object && *path; path += n + (path[n] == '.')) {
+		char field[64], name[64];
+
+		n = strcspn(path, ".");
+		snprintf(field, sizeof(field), "%.*s", (int)n, path);
+		camel_case(field, name);
+		object = json_object_get(object, name);
+	}
+	return object;
+}

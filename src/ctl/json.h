@@ -15,3 +15,9 @@
  * caller. 0, -ENOMEM, or -EOPNOTSUPP for a field of type float, double or bytes: the API has none.
  */
 int json_from_message(const ProtobufCMessage *message, json_t **ret);
+
+/*
+ * The member of such an object by its path, with the names of the .proto: "restart.policy". NULL
+ * where it has its default value. Lent.
+ */
+const json_t *json_member(const json_t *object, const char *path);

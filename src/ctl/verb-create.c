@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "common/util.h"
+#include "ctl/difference.h"
 #include "ctl/output.h"
 #include "ctl/value.h"
 #include "ctl/verb.h"
@@ -154,6 +155,24 @@ static int show_created(struct ctl *ctl, const Indexerd__V1__Indexer *indexer)
 	return EXIT_FAILED;
 }
 
+/* An id that was taken is no error, but the options are not what it has then: that is told. */
+static int tell_difference(const Indexerd__V1__Indexer *asked, const Indexerd__V1__Indexer *got)
+{
+	const struct option_table options = { create_options, ELEMENTSOF(create_options), NULL };
+	_cleanup_free_ char *differences = NULL;
+	int r = difference_options(asked, got, &options, &differences);
+
+	if (r < 0 || isempty(differences))
+		return r;
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	print_clean(stderr, got->name);
+	fprintf(stderr,
+		" exists already, and the options were not applied: it has another %s\n"
+		"  To change it, delete it and create it again.\n",
+		differences);
+	return 0;
+}
+
 /* Sends the request; what it points to belongs to the caller. */
 static int send_create(struct ctl *ctl, const char *id, Indexerd__V1__Indexer *indexer)
 {
@@ -165,6 +184,8 @@ static int send_create(struct ctl *ctl, const char *id, Indexerd__V1__Indexer *i
 	request.indexer_id = (char *)(id_of_name ? id_of_name : id);
 	request.indexer = indexer;
 	r = ctl_call(ctl, "CreateIndexer", &request.base, TIMEOUT_CREATE, &answer);
+	if (r == 0)
+		r = tell_difference(indexer, (const Indexerd__V1__Indexer *)answer);
 	return r != 0 ? r : show_created(ctl, (const Indexerd__V1__Indexer *)answer);
 }
 
