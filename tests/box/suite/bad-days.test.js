@@ -34,7 +34,7 @@ test('it comes back while the daemon is away, too', async () => {
 	await until(() => !['0', before].includes(pid('alone')));
 	run('systemctl start indexerd.service');
 	await served();
-	assert.equal(await state('alone'), 'STATE_RUNNING');
+	await until(async () => (await state('alone')) === 'STATE_RUNNING'); // the process is there a little before
 	assert.equal(String((await call('GetIndexer', { name: 'indexers/alone' })).status.main_pid), pid('alone'));
 });
 
