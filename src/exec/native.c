@@ -10,6 +10,7 @@
 #include "common/util.h"
 #include "exec/native.h"
 #include "model/level.h"
+#include "model/names.h"
 
 static const char *const stream_names[STREAM_N] = {
 	[STREAM_STDOUT] = "stdout",
@@ -24,7 +25,7 @@ size_t native_head(char buffer[static NATIVE_HEAD_MAX], const char *identifier, 
 			 "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nINDEXER_STREAM=%s\n"
 			 "INDEXER_LINE=%" PRIu64 "\n%sMESSAGE\n",
 			 line->priority, identifier, stream_names[stream], number,
-			 line->trace ? "INDEXER_LEVEL=" INDEXER_LEVEL_TRACE "\n" : "");
+			 line->trace ? INDEXER_FIELD_LEVEL "=" INDEXER_LEVEL_TRACE "\n" : "");
 
 	assert(n > 0 && (size_t)n + sizeof(size) < NATIVE_HEAD_MAX);
 	memcpy(buffer + n, &size, sizeof(size));

@@ -16,6 +16,7 @@
 #include "indexerd/config.h"
 #include "journal/journal.h"
 #include "manager/manager.h"
+#include "model/names.h"
 #include "rpc/server.h"
 
 #define RUNNER_ADDRESS "unix:/run/indexerd/unit.sock"
@@ -185,7 +186,7 @@ static int setup(struct daemon *daemon)
 		.runtime_dirs = runtime_dirs,
 		.runner_address = RUNNER_ADDRESS,
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
-		.unit_group = "indexerd-unit",
+		.unit_group = INDEXER_GROUP,
 		.max_indexers = daemon->config.max_indexers,
 	};
 	struct rpc_server_config server = {};

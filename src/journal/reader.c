@@ -19,8 +19,7 @@
 #include "common/util.h"
 #include "journal/access.h"
 #include "journal/reader.h"
-
-#define SLICE "indexer.slice"
+#include "model/names.h"
 
 /* So many steps at most between two looks at the directory: a busy reader lets go of removed files.
  */
@@ -106,7 +105,7 @@ static int take_uid(struct reader *reader, const char *value, size_t size, struc
 static int take_slice(struct reader *reader, const char *value, size_t size, struct fields *fields)
 {
 	(void)reader;
-	fields->in_slice = size == strlen(SLICE) && memcmp(value, SLICE, size) == 0;
+	fields->in_slice = size == strlen(INDEXER_SLICE) && memcmp(value, INDEXER_SLICE, size) == 0;
 	return 0;
 }
 
@@ -119,8 +118,8 @@ static const struct {
 	size_t size;
 	int (*take)(struct reader *reader, const char *value, size_t size, struct fields *fields);
 } wanted_fields[] = {
-	FIELD("MESSAGE", take_message),	     FIELD("PRIORITY", take_priority),
-	FIELD("INDEXER_LEVEL", take_level),  FIELD("INDEXER_UID", take_uid),
+	FIELD("MESSAGE", take_message),		FIELD("PRIORITY", take_priority),
+	FIELD(INDEXER_FIELD_LEVEL, take_level), FIELD(INDEXER_FIELD_UID, take_uid),
 	FIELD("_SYSTEMD_SLICE", take_slice),
 };
 
@@ -368,10 +367,10 @@ static int open_journal(const char *directory, struct reader **ret)
 
 static int match_query(struct reader *reader, const struct log_query *query)
 {
-	char match[sizeof("INDEXER_UID=") + ID128_TEXT_MAX];
+	char match[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
 	int r;
 
-	(void)snprintf(match, sizeof(match), "INDEXER_UID=%s", query->uid);
+	(void)snprintf(match, sizeof(match), INDEXER_FIELD_UID "=%s", query->uid);
 	r = sd_journal_add_match(reader->j, match, 0);
 	/*
 	 * Matching priorities pays where they are rare. INFO cannot be matched at all: a record
@@ -430,7 +429,7 @@ int reader_new_live(const char *directory, struct reader **ret)
 
 	if (r < 0)
 		return r;
-	r = sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" SLICE, 0);
+	r = sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" INDEXER_SLICE, 0);
 	if (r < 0)
 		return r;
 	/* To the last record: a seek to the tail followed by a step forward is not reliable. */

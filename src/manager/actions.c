@@ -6,13 +6,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "common/log.h"
 #include "manager/private.h"
-
-#define ERROR_UNIT_EXISTS  "org.freedesktop.systemd1.UnitExists"
-#define ERROR_NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
+#include "systemd/state-directory.h"
 
 /* An operation that systemd refused is tried again after 1 s, 2 s, ... up to this. */
 #define RETRY_MAX_USEC (60 * USEC_PER_SEC)
@@ -226,7 +223,7 @@ static bool try_again_after_reset(struct entry *entry, const struct systemd_resu
 {
 	char unit[UNIT_MAX_SIZE];
 
-	if (entry->retried || !result->name || !streq(result->name, ERROR_UNIT_EXISTS))
+	if (entry->retried || !result->name || !streq(result->name, SYSTEMD_ERROR_UNIT_EXISTS))
 		return false;
 	entry->retried = true;
 	renew_limit(entry);
@@ -388,7 +385,7 @@ static void on_stop_asked(const struct systemd_result *result, void *userdata)
 		wait_for_job(entry, result->reply);
 	} else if (is_lost(result->error)) {
 		entry_operation_lost(entry);
-	} else if (result->name && streq(result->name, ERROR_NO_SUCH_UNIT)) {
+	} else if (result->name && streq(result->name, SYSTEMD_ERROR_NO_SUCH_UNIT)) {
 		entry->loaded = false;
 		operation_end(entry);
 	} else {
@@ -514,19 +511,7 @@ static void act_note_foreign(struct entry *entry)
 
 bool entry_has_state(const struct entry *entry)
 {
-	/* systemd.exec(5): with DynamicUser= the first is the directory, the second a link to it.
-	 */
-	static const char *const parents[] = { "/var/lib/private/indexers", "/var/lib/indexers" };
-
-	for (size_t i = 0; i < ELEMENTSOF(parents); i++) {
-		char path[64 + ID_MAX];
-		struct stat st;
-
-		(void)snprintf(path, sizeof(path), "%s/%s", parents[i], entry->row.definition->id);
-		if (lstat(path, &st) >= 0)
-			return true;
-	}
-	return false;
+	return state_directory_exists(entry->row.definition->id);
 }
 
 void entry_act(struct entry *entry, enum action action)

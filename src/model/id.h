@@ -19,7 +19,6 @@
 #define UNIT_PREFIX   "indexer-"
 #define UNIT_SUFFIX   ".service"
 #define UNIT_MAX_SIZE (sizeof(UNIT_PREFIX UNIT_SUFFIX) - 1 + ID_MAX)
-#define INDEXER_SLICE "indexer.slice"
 
 bool id_valid(const char *id);
 

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "common/util.h"
+#include "model/names.h"
 #include "runtime/private.h"
 
 /* What no setting of a runtime shows to an indexer. */
@@ -92,7 +93,7 @@ static int check_component(const struct runtime_set *set, const char *path, mode
 	return refuse(
 		refusal, CODE_INVALID_ARGUMENT, "PATH_UNREADABLE", field,
 		"%s: '%s' (mode %04o) is not %s by other users, and an indexer runs as a dynamic "
-		"user: chmod o+%s%s it, or give the group indexerd-unit access",
+		"user: chmod o+%s%s it, or give the group " INDEXER_GROUP " access",
 		field, path, st.st_mode & 07777u,
 		S_ISDIR(st.st_mode) ? "passable"
 		: read		    ? "readable"

@@ -11,12 +11,12 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "model/names.h"
 #include "runtime/private.h"
 
 #define FILE_SIZE_MAX (64 * 1024)
 #define FILES_MAX     256
 #define SUFFIX	      ".conf"
-#define UNIT_GROUP    "indexerd-unit"
 
 struct runtime *runtime_free(struct runtime *runtime)
 {
@@ -189,7 +189,7 @@ static gid_t find_unit_group(void)
 	char buffer[16 * 1024];
 	struct group group, *found = NULL;
 
-	if (getgrnam_r(UNIT_GROUP, &group, buffer, sizeof(buffer), &found) != 0 || !found)
+	if (getgrnam_r(INDEXER_GROUP, &group, buffer, sizeof(buffer), &found) != 0 || !found)
 		return (gid_t)-1;
 	return found->gr_gid;
 }

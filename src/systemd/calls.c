@@ -244,7 +244,7 @@ int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done,
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	_cleanup_free_ char *path = NULL;
-	int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+	int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
 
 	r = r < 0 ? r : new_call(systemd, path, "org.freedesktop.DBus.Properties", "GetAll", &m);
 	/* An empty interface asks for the properties of all of them in one go. */

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
+#include "model/names.h"
 #include "systemd/peer.h"
 
 int peer_identify(int fd, uid_t *ret_uid, char ret_id[ID_MAX])

@@ -7,9 +7,11 @@
 
 #include "systemd/systemd.h"
 
-#define SYSTEMD_NAME	"org.freedesktop.systemd1"
 #define SYSTEMD_PATH	"/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER SYSTEMD_NAME ".Manager"
+#define UNIT_PATH	SYSTEMD_PATH "/unit" /* above the objects of all units */
+
+#define SYSTEMD_ERROR_ALREADY_SUBSCRIBED SYSTEMD_NAME ".AlreadySubscribed"
 
 struct call;
 

@@ -14,8 +14,7 @@
 #define RECONNECT_FIRST_USEC (100 * USEC_PER_MSEC)
 #define RECONNECT_MAX_USEC   (5 * USEC_PER_SEC)
 
-/* Unit objects' paths, and how an indexer's begins: sd_bus_path_encode() writes '-' as "_2d". */
-#define UNIT_PATH	  "/org/freedesktop/systemd1/unit"
+/* How the path of an indexer's unit begins: sd_bus_path_encode() writes '-' as "_2d". */
 #define INDEXER_UNIT_PATH UNIT_PATH "/indexer_2d"
 
 static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -128,7 +127,7 @@ static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	(void)error;
 	/* A second Subscribe of the same connection, after PID 1 executed itself anew, is no
 	 * failure. */
-	if (e && !sd_bus_error_has_name(e, "org.freedesktop.systemd1.AlreadySubscribed")) {
+	if (e && !sd_bus_error_has_name(e, SYSTEMD_ERROR_ALREADY_SUBSCRIBED)) {
 		log_warning("systemd does not answer on the bus: %s", e->message);
 		schedule_reconnect(systemd);
 		return 0;

@@ -22,6 +22,12 @@
 /* No call takes longer, with the time that it waits to be sent; see calls.c. */
 #define SYSTEMD_CALL_LIMIT_USEC (60 * USEC_PER_SEC)
 
+#define SYSTEMD_NAME "org.freedesktop.systemd1"
+
+/* Errors of systemd's, as struct systemd_result names them, that are answers to be dealt with. */
+#define SYSTEMD_ERROR_UNIT_EXISTS  SYSTEMD_NAME ".UnitExists"
+#define SYSTEMD_ERROR_NO_SUCH_UNIT SYSTEMD_NAME ".NoSuchUnit"
+
 struct systemd;
 
 /* What the owner is told. Unit names are lent; only units whose name is an indexer's are reported.

@@ -9,6 +9,8 @@
 
 #include "common/cleanup.h"
 #include "model/exit.h"
+#include "model/names.h"
+#include "systemd/state-directory.h"
 #include "systemd/unit-plan.h"
 
 #define RESTART_USEC  (1 * USEC_PER_SEC)
@@ -180,14 +182,14 @@ static int append_bytes_pair(sd_bus_message *m, const char *a, const char *b)
 
 static int append_identity(sd_bus_message *m, const struct unit_plan *plan)
 {
-	char uid_field[sizeof("INDEXER_UID=") + ID128_TEXT_MAX];
-	char id_field[sizeof("INDEXER_ID=") + ID_MAX];
-	char state[sizeof("indexers/") + ID_MAX];
+	char uid_field[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
+	char id_field[sizeof(INDEXER_FIELD_ID "=") + ID_MAX];
+	char state[STATE_DIRECTORY_MAX];
 	int r;
 
-	(void)snprintf(uid_field, sizeof(uid_field), "INDEXER_UID=%s", plan->uid);
-	(void)snprintf(id_field, sizeof(id_field), "INDEXER_ID=%s", plan->id);
-	(void)snprintf(state, sizeof(state), "indexers/%s", plan->id);
+	(void)snprintf(uid_field, sizeof(uid_field), INDEXER_FIELD_UID "=%s", plan->uid);
+	(void)snprintf(id_field, sizeof(id_field), INDEXER_FIELD_ID "=%s", plan->id);
+	state_directory_from_id(plan->id, state);
 
 	r = append_bytes_pair(m, uid_field, id_field);
 	r = r < 0 ? r

@@ -8,9 +8,10 @@
 #include <stdio.h>
 
 #include "model/exit.h"
+#include "model/names.h"
 #include "systemd/unit-state.h"
 
-#define UID_FIELD "INDEXER_UID="
+#define UID_FIELD INDEXER_FIELD_UID "="
 
 typedef int read_value(sd_bus_message *message, void *field);
 

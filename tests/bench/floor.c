@@ -12,6 +12,7 @@
 #include "common/util.h"
 #include "floor.h"
 #include "indexerd/exec/v1/spec.pb-c.h"
+#include "model/names.h"
 #include "runtime/runtime.h"
 #include "systemd/systemd.h"
 
@@ -75,7 +76,7 @@ static void start_next(struct floor *floor)
 		.description = "Indexer of the benchmark's floor",
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
 		.credential_path = SPEC_PATH,
-		.unit_group = "indexerd-unit",
+		.unit_group = INDEXER_GROUP,
 		.restart = RESTART_ALWAYS,
 		.settings = floor->settings,
 		.n_settings = floor->n_settings,

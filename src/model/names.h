@@ -1,0 +1,21 @@
+/*
+ * What marks units, processes and journal records as indexers': names that one layer writes and
+ * another one looks for. Ids and what is spelled from them are in id.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+/* The slice of all indexers' units. */
+#define INDEXER_SLICE "indexer.slice"
+
+/* The supplementary group of every indexer's process; the indexers' socket is open to it alone. */
+#define INDEXER_GROUP "indexerd-unit"
+
+/*
+ * Fields of an indexer's journal records. The unit adds UID and ID to all of them, and it is the
+ * UID among its LogExtraFields= that makes a unit ours; indexer-exec adds LEVEL to lines of TRACE.
+ */
+#define INDEXER_FIELD_UID   "INDEXER_UID"
+#define INDEXER_FIELD_ID    "INDEXER_ID"
+#define INDEXER_FIELD_LEVEL "INDEXER_LEVEL"

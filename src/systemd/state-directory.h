@@ -1,0 +1,19 @@
+/*
+ * An indexer's own state on disk: the directory that its unit's StateDirectory= names.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "model/id.h"
+
+#define STATE_DIRECTORY_TOP "indexers" /* all indexers' state directories lie in it */
+#define STATE_DIRECTORY_MAX (sizeof(STATE_DIRECTORY_TOP) + ID_MAX)
+
+/* Writes the value of StateDirectory=, a path below /var/lib, into the buffer. */
+void state_directory_from_id(const char *id, char buffer[STATE_DIRECTORY_MAX]);
+
+/* Whether anything of it is on disk. Looks at the file system, at two names. */
+bool state_directory_exists(const char *id);
