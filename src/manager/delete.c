@@ -41,8 +41,7 @@ static int delete_entry(struct manager *manager, const struct entry *caller, con
 	if (caller && (!entry || !entry_is_within(entry, caller)))
 		return refuse_outside(refusal, id, caller);
 	if (!entry)
-		return refuse_indexer(refusal, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
-				      "indexers/%s does not exist", id);
+		return refuse_not_found(refusal, id);
 	r = check_ready(manager, refusal);
 	r = r != 0 ? r : registry_tombstone(manager->registry, id, refusal);
 	if (r != 0)

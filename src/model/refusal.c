@@ -126,6 +126,12 @@ int refuse_indexer(struct refusal *ret, enum code code, const char *reason, cons
 	return r;
 }
 
+int refuse_not_found(struct refusal *ret, const char *id)
+{
+	return refuse_indexer(ret, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
+			      "there is no " NAME_PREFIX "%s", id);
+}
+
 void refusal_clear(struct refusal *refusal)
 {
 	free(refusal->field);

@@ -61,6 +61,9 @@ int refuse(struct refusal *ret, enum code code, const char *reason, const char *
 int refuse_indexer(struct refusal *ret, enum code code, const char *reason, const char *id,
 		   const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The refusal of an id that no indexer has: NOT_FOUND, INDEXER_NOT_FOUND. */
+int refuse_not_found(struct refusal *ret, const char *id);
+
 /* Frees what the refusal owns and clears it, so that it can be used again. */
 void refusal_clear(struct refusal *refusal);
 

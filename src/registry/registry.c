@@ -242,8 +242,7 @@ int registry_tombstone(struct registry *registry, const char *id, struct refusal
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return refuse_indexer(refusal, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
-				      "there is no indexer '" NAME_PREFIX "%s'", id);
+		return refuse_not_found(refusal, id);
 	r = mark_subtree(registry->db, found.key);
 	if (r < 0)
 		return r;

@@ -27,8 +27,7 @@ int access_find(const struct caller *caller, const struct snapshot *snapshot, co
 				      id);
 	view = snapshot_find(snapshot, id);
 	if (!view)
-		return refuse_indexer(refusal, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
-				      "there is no indexers/%s", id);
+		return refuse_not_found(refusal, id);
 	*ret = view;
 	return 0;
 }
