@@ -1,8 +1,13 @@
 /*
  * Which indexer a peer is: its user id and its cgroup must agree on a live unit of ours.
  *
- * The kernel says both of the peer at the time of its connect(). systemd gives a user id to one
- * unit at a time, so a process that only has a recycled id, or only the cgroup, does not pass.
+ * The user id (SO_PEERCRED) is the one that the process had at its connect(), and nobody can change
+ * it afterwards. The cgroup is read from /proc by the PID that connected, as it is now: a PID that
+ * has been given to another process would lead to that one's unit, so the cgroup alone proves
+ * nothing (sd_peer_get_unit(3) says so). Both together can only name the live indexer that has this
+ * user id, since systemd gives a dynamic one to one unit at a time; somebody else would need both
+ * the id and the PID of a process of a unit that has stopped since it connected. Whoever is handed
+ * an open connection speaks as the indexer that made it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
