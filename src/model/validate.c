@@ -176,7 +176,7 @@ static int check_path_size(const char *path, const char *field, struct refusal *
 			    path, PATH_SIZE_MAX);
 }
 
-static int check_paths(const struct definition *definition, struct refusal *refusal)
+int definition_validate_paths(const struct definition *definition, struct refusal *refusal)
 {
 	const char *dir = definition->project_dir, *script = definition->script;
 	int r, depth;
@@ -254,8 +254,7 @@ static int check_resources(const struct definition *definition, struct refusal *
 int definition_validate(const struct definition *definition, struct refusal *refusal)
 {
 	static int (*const checks[])(const struct definition *, struct refusal *) = {
-		check_names,	   check_paths, check_labels,
-		check_environment, check_args,	check_resources,
+		check_names, check_labels, check_environment, check_args, check_resources,
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(checks); i++) {

@@ -26,12 +26,19 @@
 #define TASKS_MAX	     4194304 /* the kernel's own highest pid_max */
 
 /*
- * Checks labels, environment, args, project_source, project_dir, script, preset, runtime and
- * resources of a definition. REFUSED (INVALID_ARGUMENT) names the field, e.g.
- * `indexer.environment["A=B"]`, and the value. Whether runtime and project are there is not looked
- * at: that is runtime_resolve()'s; an empty one is let through.
+ * Checks labels, environment, args, preset, runtime and resources of a definition. REFUSED
+ * (INVALID_ARGUMENT) names the field, e.g. `indexer.environment["A=B"]`, and the value. Whether the
+ * runtime is there is not looked at: that is runtime_resolve()'s; an empty one is let through.
  */
 int definition_validate(const struct definition *definition, struct refusal *refusal);
+
+/*
+ * Checks project_source, project_dir and script by their text: sizes, what is relative to what, and
+ * that neither leaves the source. For a definition that has its project: a child may have its
+ * parent's, and how far up a script may lead depends on project_dir. REFUSED (INVALID_ARGUMENT)
+ * names the field and the value; an empty source is let through.
+ */
+int definition_validate_paths(const struct definition *definition, struct refusal *refusal);
 
 /* Whether a project's source is spelled as a place on the network, e.g. "https://..." or
  * "git@...:...".

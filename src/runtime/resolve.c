@@ -154,10 +154,6 @@ static int check_source(struct check *c)
 	if (source[0] != '/')
 		return refuse_argument(c, "PATH_NOT_ABSOLUTE", FIELD_SOURCE,
 				       FIELD_SOURCE ": '%s' is not an absolute path", source);
-	if (strlen(source) >= PATH_MAX)
-		return refuse_argument(c, "PATH_TOO_LONG", FIELD_SOURCE,
-				       FIELD_SOURCE ": '%.64s...' is longer than %d bytes", source,
-				       PATH_MAX - 1);
 	if (is_archive(source) && !is_directory(source))
 		return refuse_unserved(c, "archives");
 	/* As it is spelled, too: the daemon does not see what is in its own hidden places. */
@@ -172,9 +168,6 @@ static int check_project(struct check *c)
 	const char *dir = c->definition->project_dir;
 	int r;
 
-	if (dir[0] == '/')
-		return refuse_argument(c, "PATH_NOT_RELATIVE", FIELD_DIR,
-				       FIELD_DIR ": '%s' is not relative to " FIELD_SOURCE, dir);
 	if (!dir[0]) {
 		memcpy(c->project, c->source, sizeof(c->project));
 		return 0;
@@ -191,17 +184,8 @@ static int check_script(struct check *c)
 	struct stat st;
 	int r;
 
-	if (!script[0])
-		return refuse_argument(c, "SCRIPT_REQUIRED", FIELD_SCRIPT,
-				       FIELD_SCRIPT " is empty");
-	if (script[0] == '-')
-		return refuse_argument(c, "SCRIPT_INVALID", FIELD_SCRIPT,
-				       FIELD_SCRIPT ": '%s' begins with '-'", script);
 	if (c->runtime->script_is_name)
 		return 0;
-	if (script[0] == '/')
-		return refuse_argument(c, "PATH_NOT_RELATIVE", FIELD_SCRIPT,
-				       FIELD_SCRIPT ": '%s' is not relative to " FIELD_DIR, script);
 	r = resolve_path(c, c->variables.script_path, script, FIELD_SCRIPT, path);
 	if (r != 0)
 		return r;
@@ -243,6 +227,8 @@ static int run_checks(struct check *c)
 	int r;
 
 	r = check_runtime(c);
+	/* Before the others, which take project_dir and script for relative paths. */
+	r = r != 0 ? r : definition_validate_paths(c->definition, c->refusal);
 	r = r != 0 ? r : check_source(c);
 	r = r != 0 ? r : check_project(c);
 	r = r != 0 ? r : check_script(c);

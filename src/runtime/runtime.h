@@ -30,9 +30,10 @@ DEFINE_CLEANUP(struct runtime_set, runtime_set_free);
 
 /*
  * Finds the runtime of a definition and checks beforehand what can be checked of project_source,
- * project_dir, script, preset and args under it: paths are absolute, exist, and with their links
- * resolved stay inside the source; the script is a file (executable for a runtime whose program it
- * is); the project is not where the sandbox hides it (/home, /root, /run/user, /tmp, ...).
+ * project_dir and script under it: by their text (definition_validate_paths()); the source is an
+ * absolute path; they exist, and with their links resolved stay inside the source; the script is a
+ * file (executable for a runtime whose program it is); the project is not where the sandbox hides
+ * it (/home, /root, /run/user, /tmp, ...). A child that has its parent's project has it by now.
  * REFUSED (INVALID_ARGUMENT) names the field and the value. An empty runtime is refused for now. On
  * success *ret is lent by the set.
  */

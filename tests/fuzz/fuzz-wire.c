@@ -63,8 +63,11 @@ static void convert(const Indexerd__V1__CreateIndexerRequest *request)
 	assert(r >= 0 && (r == REFUSED) == (refusal.message != NULL));
 	if (r == 0)
 		check_back(definition);
-	if (r == 0 && definition_validate(definition, &refusal) < 0)
-		abort();
+	if (r == 0)
+		r = definition_validate(definition, &refusal);
+	if (r == 0)
+		r = definition_validate_paths(definition, &refusal);
+	assert(r >= 0);
 }
 
 static void look_up(const Grpc__Reflection__V1__ServerReflectionRequest *request)

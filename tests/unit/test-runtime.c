@@ -373,7 +373,7 @@ static void test_place(void)
 		{ "apibara", "/mnt/p", "d", "--help", SCRIPT, "SCRIPT_INVALID", "'--help'" },
 		{ "node", "/mnt/p", "d", "nope.js", SCRIPT, "PATH_MISSING", "'nope.js'" },
 		{ "node", "/mnt/p", "d", "out.js", SCRIPT, "PATH_OUTSIDE_SOURCE", "'/etc/passwd'" },
-		{ "node", "/mnt/p", "d", "../../other", SCRIPT, "PATH_OUTSIDE_SOURCE", "outside" },
+		{ "node", "/mnt/p", "d", "../../other", SCRIPT, "PATH_OUTSIDE_SOURCE", "leaves" },
 		{ "node", "/mnt/p", "d", "/mnt/p/d/a.js", SCRIPT, "PATH_NOT_RELATIVE", "relative" },
 		{ "node", "/mnt/p", "d", "sub", SCRIPT, "SCRIPT_NOT_A_FILE", "'sub'" },
 		{ "node", "/mnt/p", "d", "fifo", SCRIPT, "SCRIPT_NOT_A_FILE", "'fifo'" },

@@ -37,6 +37,8 @@ static void check(struct definition *definition, const char *field, const char *
 	_cleanup_refusal_ struct refusal refusal = {};
 	int r = definition_validate(definition, &refusal);
 
+	if (r == 0)
+		r = definition_validate_paths(definition, &refusal);
 	definition_unref(definition);
 	is_int(r, field ? REFUSED : 0, "%s", what);
 	if (!field) {
@@ -191,6 +193,21 @@ static void test_paths(void)
 	check_paths(repeat('x', PATH_SIZE_MAX + 1), "a", "indexer.project_dir", "longer than 4095");
 }
 
+/* What a child asks for is judged when it has its parent's project, and not before. */
+static void test_inherited_paths(void)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct definition *child = make();
+
+	set(&child->script, "../shared.js");
+	is_int(definition_validate(child, &refusal), 0, "a script above a directory to come");
+	set(&child->project_source, "/srv/p");
+	set(&child->project_dir, "indexers/pool");
+	check(definition_ref(child), NULL, NULL, "it is in the parent's source");
+	set(&child->project_dir, "");
+	check(child, "indexer.script", "'../shared.js' leaves", "it is not in this one's");
+}
+
 static void test_names(void)
 {
 	static const char *const presets[] = { "-x", "a b", "a/b", "..", "a=b", "\xc3\xa4" };
@@ -236,6 +253,7 @@ int main(void)
 	test_environment();
 	test_args();
 	test_paths();
+	test_inherited_paths();
 	test_names();
 	test_resources();
 	return tap_done();

@@ -5,19 +5,21 @@
 
 const fs = require('node:fs');
 const net = require('node:net');
+const path = require('node:path');
 const { assert, call, project, refused, run, served, sh, test, unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 
 // Runs lines of shell as an indexer, with indexerctl at the address that it is given; their output.
-async function as(indexer_id, lines, files = {}) {
+// Its script lies in project_dir, the files are named from the project's source on.
+async function as(indexer_id, lines, files = {}, project_dir = '') {
 	const source = project({
 		'sleep.sh': SLEEPER, ...files,
-		'main.sh': `#!/bin/bash\nc() { indexerctl --address "$INDEXER_RUNNER_ADDRESS" "$@" 2>&1; }\n${lines}\n` +
+		[path.join(project_dir, 'main.sh')]: `#!/bin/bash\nc() { indexerctl --address "$INDEXER_RUNNER_ADDRESS" "$@" 2>&1; }\n${lines}\n` +
 			'echo "the end"\nexec sleep infinity\n',
 	});
 	const made = await call('CreateIndexer', {
-		indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: source },
+		indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: source, project_dir },
 	});
 	const text = await until(() => {
 		const out = sh(`journalctl -q -o cat INDEXER_UID=${made.uid}`).stdout;
@@ -36,6 +38,19 @@ test('a factory’s child has it as parent unasked, and its project', async () =
 	assert.deepEqual(child.labels, { kind: 'pool' });
 	await call('DeleteIndexer', { name: 'indexers/factory' });
 	await refused(call('GetIndexer', { name: 'indexers/child' }), 'NOT_FOUND');
+});
+
+test('a child’s script is judged by the directory that it has from its parent', async () => {
+	const { text, made, source } = await as('nested', [
+		'c create above --runtime=exec --script=../shared.sh',
+		'echo "OUT $(c create out --runtime=exec --script=../../shared.sh)"',
+		'echo "NONE $(c create none --runtime=exec --script=)"',
+	].join('\n'), { 'shared.sh': SLEEPER }, 'pools');
+	const child = await call('GetIndexer', { name: 'indexers/above' });
+	assert.equal(child.status.state, 'STATE_RUNNING', text);
+	assert.deepEqual([child.project_source, child.project_dir], [source, made.project_dir]);
+	assert.match(text, /OUT .*INVALID_ARGUMENT.*indexer\.script.*leaves/);
+	assert.match(text, /NONE .*INVALID_ARGUMENT.*indexer\.script/);
 });
 
 test('it sees, creates and deletes only in its own subtree', async () => {
