@@ -4,13 +4,18 @@
 # knows and what it does not ignore, as it is now, committed or not; without, all that is there.
 # shellcheck shell=bash
 
-tree_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+tree_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 tree_cache=${INDEXERD_BOX_CACHE:-/var/cache/indexerd-box}
+
+# The tree is a repository's own; an unpacked tarball that lies in somebody else's is none.
+tree_has_git() {
+	[[ $(git -C "$tree_top" rev-parse --show-toplevel 2>/dev/null) == "$tree_top" ]]
+}
 
 # The tree's files, each ended by NUL.
 tree_files() {
 	local file
-	if git -C "$tree_top" rev-parse --git-dir >/dev/null 2>&1; then
+	if tree_has_git; then
 		git -C "$tree_top" ls-files -z --cached --others --exclude-standard | sort -zu |
 			while IFS= read -r -d '' file; do
 				[[ ! -e $tree_top/$file && ! -L $tree_top/$file ]] || printf '%s\0' "$file"
