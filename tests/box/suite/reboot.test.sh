@@ -4,23 +4,9 @@
 # A reboot, in order and by a power cut: what should run runs, once; a delete that had begun is finished.
 set -uo pipefail
 . "$(dirname "$0")/../../lib/box.sh"
+. "$(dirname "$0")/../../lib/tap.sh"
 
-n=0
-failures=0
-ok() {
-	local status=$?
-	n=$((n + 1))
-	((status == 0)) && echo "ok $n - $1" || { echo "not ok $n - $1"; failures=$((failures + 1)); }
-}
 in_box() { box run -t 60 "$host" "$@"; }
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		read -rt 0.2 <> <(:) || :
-	done
-}
 running() { (($(in_box indexerctl list -o json 2>/dev/null | grep -c STATE_RUNNING) == $1)); }
 pid() { in_box systemctl show -P MainPID "indexer-$1.service"; }
 all_once() {
@@ -32,7 +18,7 @@ all_once() {
 	done
 }
 
-box_up_installed host || { echo '1..1'; echo 'not ok 1 - a host boots'; exit 1; }
+box_up_installed host || tap_bail 'a host boots'
 in_box sh -c 'mkdir /srv/r && printf "#!/bin/sh\necho started\nexec sleep infinity\n" >/srv/r/main.sh && chmod 755 /srv/r/main.sh'
 for i in 1 2 3 4 5; do
 	in_box indexerctl create "r$i" --runtime=exec --project-source=/srv/r --script=main.sh \
@@ -70,5 +56,4 @@ ok 'it is finished after a power cut'
 [[ ! $(in_box ls /var/lib/private/indexers | grep slow) && $(pid slow) == 0 ]]
 ok 'with its unit and its state'
 
-echo "1..$n"
-exit $((failures > 0))
+tap_done
