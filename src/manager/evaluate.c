@@ -8,8 +8,12 @@
 #include "journal/journal.h"
 #include "manager/private.h"
 
-/* Operations that systemd is asked for at once: more of them only make its queue longer. */
-#define OPERATIONS_MAX 64
+/*
+ * Operations that systemd is asked for at once. More of them are no faster: what a start costs most
+ * is the making of its mount namespace, for which the kernel has one lock, and each of those that
+ * wait for it has its start time-out running.
+ */
+#define OPERATIONS_MAX 16
 
 /*
  * How long one turn of the loop decides, so that calls are served in between: a decision may have
