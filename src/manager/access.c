@@ -36,7 +36,7 @@ int check_ready(const struct manager *manager, struct refusal *refusal)
 		r = refuse(
 			refusal, CODE_UNAVAILABLE, "SYSTEMD_UNREACHABLE", NULL,
 			"systemd cannot be reached over the bus; indexers keep running, but none "
-			"can be created or deleted now");
+			"can be created, changed or deleted now");
 	else if (manager->n_waiters >= MANAGER_PENDING_MAX)
 		r = refuse(refusal, CODE_RESOURCE_EXHAUSTED, "TOO_MANY_PENDING", NULL,
 			   "%d calls wait already", MANAGER_PENDING_MAX);
@@ -52,5 +52,26 @@ int refuse_being_deleted(struct refusal *refusal, const char *id)
 
 	if (r == REFUSED)
 		refusal->retry_after_usec = RETRY_SOON_USEC;
+	return r;
+}
+
+int find_to_change(struct manager *manager, const struct caller *caller, const char *id,
+		   struct entry **ret, struct refusal *refusal)
+{
+	struct entry *own = NULL, *entry;
+	int r = caller_entry(manager, caller, &own, refusal);
+
+	if (r != 0)
+		return r;
+	entry = entry_find(manager, id);
+	if (own && (!entry || !entry_is_within(entry, own)))
+		return refuse_outside(refusal, id, own);
+	if (!entry)
+		return refuse_not_found(refusal, id);
+	if (entry->row.tombstone)
+		return refuse_being_deleted(refusal, id);
+	r = check_ready(manager, refusal);
+	if (r == 0)
+		*ret = entry;
 	return r;
 }

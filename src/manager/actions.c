@@ -101,6 +101,7 @@ static void refuse_waiting_deletes(struct entry *entry, struct refusal *refusal)
 	refusal->retry_after_usec = RETRY_MAX_USEC;
 	for (struct entry *e = entry; e; e = e->parent)
 		waiters_refuse(e, CALL_DELETE, refusal);
+	waiters_refuse(entry, CALL_STOP, refusal);
 }
 
 static void tell_waiting_delete(struct entry *entry, const char *what, const char *text)
@@ -240,6 +241,7 @@ static void on_started(const struct systemd_result *result, void *userdata)
 
 	if (result->error == 0) {
 		entry->loaded = entry->asked = entry->pinned = true;
+		entry->unit.run = entry->operation == OPERATION_START ? entry->starting_run : 0;
 		(void)snprintf(entry->unit.indexer_uid, sizeof(entry->unit.indexer_uid), "%s",
 			       entry->row.definition->uid);
 		wait_for_job(entry, result->reply);
@@ -261,7 +263,7 @@ static void on_started(const struct systemd_result *result, void *userdata)
 	operation_end(entry);
 }
 
-/* Makes the spec where Create did not just make it: after a restart of the daemon or of the
+/* Makes the spec where no call has just made it: after a restart of the daemon or of the
  * machine. */
 static int make_spec(struct entry *entry, struct refusal *refusal)
 {
@@ -269,15 +271,15 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	const struct definition *definition = entry->row.definition;
 	const struct runtime *runtime;
 
-	if (entry->spec)
+	if (entry->spec.data)
 		return 0;
 	runtime = runtime_set_find(manager->runtimes, definition->runtime);
 	entry->runtime_missing = !runtime;
 	if (!runtime)
 		return refuse(refusal, CODE_FAILED_PRECONDITION, "RUNTIME_UNKNOWN", NULL,
 			      "the runtime \"%s\" is no longer there", definition->runtime);
-	return runtime_make_spec(runtime, definition, manager->config.runner_address, &entry->spec,
-				 &entry->spec_size, refusal);
+	return runtime_make_spec(runtime, definition, manager->config.runner_address,
+				 &entry->spec.data, &entry->spec.size, refusal);
 }
 
 static int write_spec(struct entry *entry, struct refusal *refusal)
@@ -287,9 +289,24 @@ static int write_spec(struct entry *entry, struct refusal *refusal)
 	if (r != 0)
 		return r;
 	r = credential_write(entry->manager->config.credentials_dir, entry->row.definition->uid,
-			     entry->spec, entry->spec_size);
-	free(TAKE(entry->spec));
+			     entry->row.run, entry->spec.data, entry->spec.size);
+	spec_clear(&entry->spec);
 	return r;
+}
+
+/* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
+static void release_unit(struct entry *entry)
+{
+	struct systemd *systemd = entry->manager->systemd;
+	enum unit_presence presence = entry_presence(entry);
+	char unit[UNIT_MAX_SIZE];
+
+	unit_from_id(entry->row.definition->id, unit);
+	if (presence == UNIT_FAILED)
+		(void)systemd_reset_failed(systemd, unit, ignore_result, NULL);
+	if (entry->pinned)
+		(void)systemd_unref_unit(systemd, unit, ignore_result, NULL);
+	entry->pinned = false;
 }
 
 static int send_start(struct entry *entry)
@@ -311,7 +328,8 @@ static int send_start(struct entry *entry)
 	};
 
 	unit_from_id(definition->id, unit);
-	credential = credential_path(manager->config.credentials_dir, definition->uid);
+	credential = credential_path(manager->config.credentials_dir, definition->uid,
+				     entry->starting_run);
 	if (!credential || asprintf(&description, "Indexer %s (%s)", definition->id,
 				    runtime ? runtime_description(runtime) : "clearing") < 0)
 		return -ENOMEM;
@@ -326,8 +344,13 @@ static void start(struct entry *entry, enum operation operation)
 {
 	int r;
 
+	/* A unit that has ended is in the way of one of the same name. */
+	if (entry->loaded)
+		release_unit(entry);
 	unit_state_init(&entry->unit);
+	entry->loaded = false;
 	entry->retried = false;
+	entry->starting_run = entry->row.run;
 	operation_begin(entry, operation);
 	r = send_start(entry);
 	if (r < 0)
@@ -446,20 +469,6 @@ static void act_clear(struct entry *entry)
 		not_sent(entry, "its state cannot be cleared", r);
 }
 
-/* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
-static void release_unit(struct entry *entry)
-{
-	struct systemd *systemd = entry->manager->systemd;
-	enum unit_presence presence = entry_presence(entry);
-	char unit[UNIT_MAX_SIZE];
-
-	unit_from_id(entry->row.definition->id, unit);
-	if (presence == UNIT_FAILED)
-		(void)systemd_reset_failed(systemd, unit, ignore_result, NULL);
-	if (entry->pinned)
-		(void)systemd_unref_unit(systemd, unit, ignore_result, NULL);
-}
-
 static void act_remove(struct entry *entry)
 {
 	struct manager *manager = entry->manager;
@@ -474,7 +483,8 @@ static void act_remove(struct entry *entry)
 	}
 	memcpy(uid, entry->row.definition->uid, sizeof(uid));
 	release_unit(entry);
-	credential_remove(manager->config.credentials_dir, uid);
+	credential_remove(manager->config.credentials_dir, uid, entry->row.started_run);
+	credential_remove(manager->config.credentials_dir, uid, entry->row.run);
 	log_info("indexers/%s is deleted", entry->row.definition->id);
 
 	/* Readers must not see it any more when the answer is there. */

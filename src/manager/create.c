@@ -21,10 +21,10 @@ static int answer_existing(struct entry *entry, const struct entry *caller, mana
 		return refuse_being_deleted(refusal, id);
 	/* Its creation is still waited for by somebody: the answers are then the same. */
 	for (const struct waiter *waiter = entry->waiters; waiter; waiter = waiter->next)
-		if (waiter->kind == CALL_CREATE) {
+		if (waiter->kind == CALL_SETTLE) {
 			int r = check_ready(entry->manager, refusal);
 
-			return r != 0 ? r : waiter_add(entry, CALL_CREATE, done, userdata);
+			return r != 0 ? r : waiter_add(entry, CALL_SETTLE, done, userdata);
 		}
 	manager_publish(entry->manager);
 	done(NULL, entry->view, userdata);
@@ -51,8 +51,7 @@ static int check_parent(struct manager *manager, const struct entry *caller,
 	return 0;
 }
 
-/* A child without a project has its parent's. */
-static int inherit_project(struct definition *definition, const struct entry *parent)
+int inherit_project(struct definition *definition, const struct entry *parent)
 {
 	int r;
 
@@ -78,10 +77,21 @@ static int set_server_fields(struct definition *definition)
 	return 0;
 }
 
-static int add_new(struct manager *manager, struct definition *definition, uint8_t **spec,
-		   size_t spec_size, struct entry **ret, struct refusal *refusal)
+int make_ready(const struct manager *manager, const struct definition *definition, struct spec *ret,
+	       struct refusal *refusal)
 {
-	struct registry_row row = { .definition = definition_ref(definition) };
+	const struct runtime *runtime;
+	int r = runtime_resolve(manager->runtimes, definition, &runtime, refusal);
+
+	return r != 0 ? r
+		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
+					  &ret->data, &ret->size, refusal);
+}
+
+static int add_new(struct manager *manager, struct definition *definition, struct spec *spec,
+		   struct entry **ret, struct refusal *refusal)
+{
+	struct registry_row row = { .definition = definition_ref(definition), .run = 1 };
 	int r = registry_create(manager->registry, definition, manager->config.max_indexers,
 				refusal);
 
@@ -93,8 +103,8 @@ static int add_new(struct manager *manager, struct definition *definition, uint8
 	registry_row_clear(&row);
 	if (r != 0)
 		return r;
-	(*ret)->spec = TAKE(*spec);
-	(*ret)->spec_size = spec_size;
+	(*ret)->spec = *spec;
+	*spec = (struct spec){};
 	(*ret)->asked =
 		true; /* a unit of that name would have been seen; the start says otherwise */
 	return 0;
@@ -104,26 +114,21 @@ static int create_new(struct manager *manager, const struct entry *caller,
 		      struct definition *definition, manager_done *done, void *userdata,
 		      struct refusal *refusal)
 {
-	_cleanup_free_ uint8_t *spec = NULL;
-	const struct runtime *runtime;
+	_cleanup_(spec_clear) struct spec spec = {};
 	struct entry *parent = NULL, *entry;
-	size_t spec_size;
 	int r = check_ready(manager, refusal);
 
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
-	r = r != 0 ? r : runtime_resolve(manager->runtimes, definition, &runtime, refusal);
 	r = r != 0 ? r : set_server_fields(definition);
-	r = r != 0 ? r
-		   : runtime_make_spec(runtime, definition, manager->config.runner_address, &spec,
-				       &spec_size, refusal);
-	r = r != 0 ? r : add_new(manager, definition, &spec, spec_size, &entry, refusal);
+	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
+	r = r != 0 ? r : add_new(manager, definition, &spec, &entry, refusal);
 	if (r != 0)
 		return r;
 	log_info("indexers/%s is created", definition->id);
 	entry_refresh(entry);
 	entry_queue_first(entry);
-	return waiter_add(entry, CALL_CREATE, done, userdata);
+	return waiter_add(entry, CALL_SETTLE, done, userdata);
 }
 
 void manager_create(struct manager *manager, const struct caller *caller,

@@ -1,22 +1,25 @@
 /*
  * The files that hand a spec to indexer-exec: read by PID 1 as it starts a unit, also where this
- * daemon is away; so they stay until the indexer is deleted. Only root reads them.
+ * daemon is away; so they stay until the next run has begun, or the indexer is deleted. Each run
+ * has its own: what systemd restarts never gets what was meant for another run. Only root reads
+ * them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
 #include "manager/private.h"
 
-char *credential_path(const char *directory, const char *uid)
+char *credential_path(const char *directory, const char *uid, uint64_t run)
 {
 	char *path;
 
-	return asprintf(&path, "%s/%s", directory, uid) < 0 ? NULL : path;
+	return asprintf(&path, "%s/%s.%" PRIu64, directory, uid, run) < 0 ? NULL : path;
 }
 
 static int write_all(int fd, const uint8_t *data, size_t size)
@@ -43,9 +46,10 @@ static int open_new(const char *directory, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int credential_write(const char *directory, const char *uid, const void *data, size_t size)
+int credential_write(const char *directory, const char *uid, uint64_t run, const void *data,
+		     size_t size)
 {
-	_cleanup_free_ char *path = credential_path(directory, uid), *temporary = NULL;
+	_cleanup_free_ char *path = credential_path(directory, uid, run), *temporary = NULL;
 	_cleanup_close_ int fd = -1;
 	int r;
 
@@ -62,9 +66,9 @@ int credential_write(const char *directory, const char *uid, const void *data, s
 	return r;
 }
 
-void credential_remove(const char *directory, const char *uid)
+void credential_remove(const char *directory, const char *uid, uint64_t run)
 {
-	_cleanup_free_ char *path = credential_path(directory, uid);
+	_cleanup_free_ char *path = credential_path(directory, uid, run);
 
 	if (path && unlink(path) < 0 && errno != ENOENT)
 		log_warning("%s cannot be removed: %m", path);

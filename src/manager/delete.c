@@ -6,13 +6,15 @@
  */
 #include "manager/private.h"
 
-/* Who waits for a Create of what is now deleted will not see it run. */
-static void refuse_creates(struct entry *entry)
+/* Who waits for what is now deleted will not see it run, or stopped. */
+static void refuse_others(struct entry *entry)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
 
-	if (refuse_being_deleted(&refusal, entry->row.definition->id) == REFUSED)
-		waiters_refuse(entry, CALL_CREATE, &refusal);
+	if (refuse_being_deleted(&refusal, entry->row.definition->id) != REFUSED)
+		return;
+	waiters_refuse(entry, CALL_SETTLE, &refusal);
+	waiters_refuse(entry, CALL_STOP, &refusal);
 }
 
 static void tombstone_subtree(struct manager *manager, struct entry *root)
@@ -25,7 +27,7 @@ static void tombstone_subtree(struct manager *manager, struct entry *root)
 		entry->row.tombstone = true;
 		entry->failures = 0;
 		entry->retry = sd_event_source_disable_unref(entry->retry);
-		refuse_creates(entry);
+		refuse_others(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}

@@ -91,6 +91,8 @@ static enum action decide(struct entry *entry)
 	struct wanted wanted = {
 		.tombstone = row->tombstone,
 		.has_children = entry->n_children > 0,
+		.halted = row->halted,
+		.unstarted = row->run != row->started_run,
 		.same_boot = streq(row->boot_id, entry->manager->boot_id),
 		.stopped = row->stopped,
 		.start_failed = row->last_exit.reason == EXIT_REASON_START_FAILED,
@@ -98,6 +100,7 @@ static enum action decide(struct entry *entry)
 	struct actual actual = {
 		.presence = entry_presence(entry),
 		.busy = entry->operation != OPERATION_NONE || entry->retry,
+		.other_run = !entry_is_current(entry),
 		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
 		.never_ran = entry->unit.exec_main_start == 0 && isempty(entry->unit.invocation_id),
 		.has_state = row->tombstone && entry_has_state(entry),
@@ -105,7 +108,8 @@ static enum action decide(struct entry *entry)
 
 	/* Asked only where the answer decides: it reads the disk. */
 	if (actual.presence == UNIT_ABSENT && wanted.same_boot && !wanted.tombstone &&
-	    !wanted.stopped && !wanted.start_failed && !actual.busy) {
+	    !wanted.halted && !wanted.unstarted && !wanted.stopped && !wanted.start_failed &&
+	    !actual.busy) {
 		int r = failed_away(entry);
 
 		/* "Not known" is not "stopped by somebody". */
@@ -132,9 +136,11 @@ static void evaluate(struct entry *entry)
 		entry_act(entry, action);
 	}
 	entry_refresh(entry);
-	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry) {
+	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry &&
+	    !entry->reading) {
 		manager_publish(manager);
-		waiters_answer(entry, CALL_CREATE);
+		waiters_answer(entry, CALL_SETTLE);
+		waiters_answer(entry, CALL_STOP);
 	}
 }
 

@@ -90,7 +90,7 @@ static void entry_free(struct entry *entry)
 	registry_row_clear(&entry->row);
 	free(entry->job);
 	free(entry->ended_job);
-	free(entry->spec);
+	spec_clear(&entry->spec);
 	free(entry);
 }
 
@@ -118,7 +118,7 @@ static bool same_status(const struct status *a, const struct status *b)
 	return a->state == b->state && streq(a->invocation_id, b->invocation_id) &&
 	       a->main_pid == b->main_pid && a->restart_count == b->restart_count &&
 	       a->start_time == b->start_time && exit_same(&a->last_exit, &b->last_exit) &&
-	       same_message;
+	       a->cpu_usage == b->cpu_usage && same_message;
 }
 
 void entry_refresh(struct entry *entry)
@@ -129,7 +129,8 @@ void entry_refresh(struct entry *entry)
 
 	/* systemd sends a dozen signals for each start; most of them change nothing that is shown.
 	 */
-	if (r >= 0 && entry->view && same_status(&entry->view->status, &status))
+	if (r >= 0 && entry->view && entry->view->definition == entry->row.definition &&
+	    same_status(&entry->view->status, &status))
 		return;
 	if (r >= 0)
 		r = view_new(entry->row.definition, &status, &view);
@@ -286,13 +287,13 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	return 0;
 }
 
-/* An indexer whose runtime was not there has not been started in this boot after all. */
+/* An indexer whose runtime was not there has not been started after all. */
 static void try_runtime_again(struct entry *entry)
 {
 	if (!entry->runtime_missing)
 		return;
 	entry->runtime_missing = false;
-	entry->row.boot_id[0] = '\0';
+	entry->row.started_run = 0;
 	entry->row.last_exit = (struct exit_record){};
 	entry_queue(entry);
 }
@@ -344,7 +345,8 @@ void manager_refuse_waiting(struct manager *manager)
 		   "indexerd is shutting down; what was begun is finished when it is back") < 0)
 		return;
 	for (size_t i = 0; i < manager->n_entries; i++) {
-		waiters_refuse(manager->entries[i], CALL_CREATE, &refusal);
+		waiters_refuse(manager->entries[i], CALL_SETTLE, &refusal);
+		waiters_refuse(manager->entries[i], CALL_STOP, &refusal);
 		waiters_refuse(manager->entries[i], CALL_DELETE, &refusal);
 	}
 }

@@ -17,6 +17,7 @@
 #include "model/indexer.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
+#include "model/update.h"
 
 struct manager;
 
@@ -52,6 +53,29 @@ typedef void manager_done(const struct refusal *refusal, struct view *view, void
  */
 void manager_create(struct manager *manager, const struct caller *caller,
 		    struct definition *definition, manager_done *done, void *userdata);
+
+/*
+ * StartIndexer, StopIndexer, RestartIndexer. A start answers when nothing is under way any more, or
+ * after 5 s; a stop when it is stopped.
+ */
+enum control { CONTROL_START, CONTROL_STOP, CONTROL_RESTART };
+void manager_control(struct manager *manager, const struct caller *caller, const char *id,
+		     enum control control, manager_done *done, void *userdata);
+
+/* What an update means for the process. */
+enum update_effect {
+	UPDATE_GOES_ON,	      /* it does not notice */
+	UPDATE_RESTARTS,      /* it is stopped, and started with what has changed */
+	UPDATE_STAYS_STOPPED, /* it was stopped, and will be started with it */
+};
+
+/*
+ * UpdateIndexer: answers as a start does where the process is restarted. The request is lent until
+ * this returns, *effect is written before an answer that is no refusal.
+ */
+void manager_update(struct manager *manager, const struct caller *caller, const char *id,
+		    const struct update *request, enum update_effect *effect, manager_done *done,
+		    void *userdata);
 
 /* DeleteIndexer, with all descendants. Answers when all is gone. */
 void manager_delete(struct manager *manager, const struct caller *caller, const char *id,

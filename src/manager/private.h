@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdlib.h>
+
 #include "manager/manager.h"
 #include "model/reconcile.h"
 #include "registry/registry.h"
@@ -22,17 +24,33 @@ enum operation {
 	OPERATION_CLEAR, /* CleanUnit, until its reply */
 };
 
-enum call_kind { CALL_CREATE, CALL_DELETE };
+enum call_kind {
+	CALL_SETTLE, /* Create, Start, Restart, Update: when nothing is under way, or after 5 s */
+	CALL_STOP,   /* when nothing is under way */
+	CALL_DELETE, /* when the entry is gone */
+};
 
 /* A client's call that waits for an entry. */
 struct waiter {
 	struct waiter *next;
 	struct entry *entry;
 	enum call_kind kind;
-	sd_event_source *timer; /* of CREATE: when it is answered as it is then */
+	sd_event_source *timer; /* of SETTLE: when it is answered as it is then */
 	manager_done *done;
 	void *userdata;
 };
+
+/* What indexer-exec is told of a run, packed. All zero is none. */
+struct spec {
+	uint8_t *data;
+	size_t size;
+};
+
+static inline void spec_clear(struct spec *spec)
+{
+	free(spec->data);
+	*spec = (struct spec){};
+}
 
 struct entry {
 	struct manager *manager;
@@ -47,7 +65,10 @@ struct entry {
 	bool pinned; /* our bus connection holds a reference on the unit */
 
 	enum operation operation;
-	bool retried;	 /* the start was refused once because of a leftover */
+	uint64_t starting_run;	       /* of OPERATION_START */
+	bool retried;		       /* the start was refused once because of a leftover */
+	bool reading;		       /* it is being read again */
+	char usage_of[ID128_TEXT_MAX]; /* the invocation whose end the unit was read again for */
 	bool unrecorded; /* the registry could not be written, and lacks some of the row's results
 			  */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
@@ -57,8 +78,7 @@ struct entry {
 	sd_event_source *limit; /* how long the operation may take, or NULL */
 	char *job;		/* object path of the job that is waited for, or NULL */
 	char *ended_job;	/* a job of this unit that ended before its reply came, or NULL */
-	uint8_t *spec;		/* made at Create for the first start, or NULL */
-	size_t spec_size;
+	struct spec spec; /* made where the start was asked for, until it is written; or empty */
 
 	struct waiter *waiters;
 	struct view *view; /* as last published */
@@ -111,6 +131,8 @@ void manager_publish(struct manager *manager);
 
 /* status.c */
 enum unit_presence entry_presence(const struct entry *entry);
+/* The unit is of the run that is wanted. */
+bool entry_is_current(const struct entry *entry);
 /* Derives the status, on strings owned by *ret. 0 or -ENOMEM. */
 int entry_status(const struct entry *entry, struct status *ret);
 
@@ -148,15 +170,29 @@ int caller_entry(struct manager *manager, const struct caller *caller, struct en
 		 struct refusal *refusal);
 /* Fills the refusal of an indexer that reaches out of its subtree, whether the id exists or not. */
 int refuse_outside(struct refusal *refusal, const char *id, const struct entry *caller);
-/* Fills the refusal of a Create whose indexer is being deleted. */
+/* Fills the refusal of a call about an indexer that is being deleted. */
 int refuse_being_deleted(struct refusal *refusal, const char *id);
+/*
+ * The entry that a call wants to change: the caller's own or below it, there, and not being
+ * deleted; and systemd can be reached.
+ */
+int find_to_change(struct manager *manager, const struct caller *caller, const char *id,
+		   struct entry **ret, struct refusal *refusal);
 /* REFUSED while systemd cannot be reached, or too many calls wait already. */
 int check_ready(const struct manager *manager, struct refusal *refusal);
 
-/* credential.c */
-int credential_write(const char *directory, const char *uid, const void *data, size_t size);
-void credential_remove(const char *directory, const char *uid);
-char *credential_path(const char *directory, const char *uid);
+/* create.c */
+/* A child without a project of its own has its parent's. 0 or -ENOMEM. */
+int inherit_project(struct definition *definition, const struct entry *parent);
+/* Checks runtime and project, and makes the spec, which the caller owns. 0, REFUSED or negative. */
+int make_ready(const struct manager *manager, const struct definition *definition, struct spec *ret,
+	       struct refusal *refusal);
+
+/* credential.c: a file for each run of an indexer */
+int credential_write(const char *directory, const char *uid, uint64_t run, const void *data,
+		     size_t size);
+void credential_remove(const char *directory, const char *uid, uint64_t run);
+char *credential_path(const char *directory, const char *uid, uint64_t run);
 
 /* waiter.c */
 int waiter_add(struct entry *entry, enum call_kind kind, manager_done *done, void *userdata);
@@ -172,6 +208,8 @@ void call_refuse(int r, const struct refusal *refusal, manager_done *done, void 
 extern const struct systemd_events manager_systemd_events;
 /* Asks systemd about the entry's unit; it is decided upon when the answer is there. */
 void entry_query(struct entry *entry);
+/* Reads the unit once more, as what is known of it stays true meanwhile. 0 or a negative errno. */
+int entry_read_again(struct entry *entry);
 /* The unit is loaded and ours: pins it, so that its result and its directories stay within reach.
  */
 void entry_pin(struct entry *entry);

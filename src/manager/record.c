@@ -18,12 +18,9 @@ static int write_again(struct entry *entry)
 {
 	const struct registry_row *row = &entry->row;
 	struct registry *registry = entry->manager->registry;
-	int r = registry_record_start(registry, row->definition->uid, row->boot_id,
-				      row->invocation_id, row->start_time);
+	int r = registry_record_start(registry, row);
 
-	r = r < 0 ? r
-		  : registry_record_end(registry, row->definition->uid, &row->last_exit,
-					row->restart_count, row->stopped, row->message);
+	r = r < 0 ? r : registry_record_end(registry, row);
 	if (r >= 0)
 		entry->unrecorded = false;
 	return r;
@@ -69,86 +66,135 @@ static void not_recorded(struct entry *entry, const char *what, int error)
 	arm_record_again(entry->manager);
 }
 
-static void write_start(struct entry *entry, const char *invocation_id, uint64_t time)
+static void write_start(struct entry *entry, const char *invocation_id, uint64_t run, uint64_t time)
 {
+	struct manager *manager = entry->manager;
 	struct registry_row *row = &entry->row;
-	int r = registry_record_start(entry->manager->registry, row->definition->uid,
-				      entry->manager->boot_id, invocation_id, time);
+	int r;
 
-	if (r < 0)
-		not_recorded(entry, "start", r);
-	(void)snprintf(row->boot_id, sizeof(row->boot_id), "%s", entry->manager->boot_id);
+	if (row->started_run != run) /* nothing is restarted out of the run before any more */
+		credential_remove(manager->config.credentials_dir, row->definition->uid,
+				  row->started_run);
+	(void)snprintf(row->boot_id, sizeof(row->boot_id), "%s", manager->boot_id);
 	(void)snprintf(row->invocation_id, sizeof(row->invocation_id), "%s", invocation_id);
+	row->started_run = run;
 	row->start_time = time;
 	row->stopped = false;
 	row->last_exit = (struct exit_record){};
 	row->restart_count = 0;
 	free(TAKE(row->message));
+	r = registry_record_start(manager->registry, row);
+	if (r < 0)
+		not_recorded(entry, "start", r);
 }
 
-static void write_end(struct entry *entry, const struct exit_record *record, int32_t restart_count,
-		      bool stopped, const char *message)
+/* How an invocation ended, as it is written down. */
+struct end {
+	struct exit_record exit;
+	int32_t restart_count;
+	bool stopped;
+	uint64_t cpu_usage;
+	const char *message;
+};
+
+static bool is_news(const struct registry_row *row, const struct end *end)
+{
+	bool same_message = row->message && end->message ? streq(row->message, end->message)
+							 : row->message == end->message;
+
+	return !exit_same(&row->last_exit, &end->exit) ||
+	       row->restart_count != end->restart_count || row->stopped != end->stopped ||
+	       row->cpu_usage != end->cpu_usage || !same_message;
+}
+
+static void write_end(struct entry *entry, const struct end *end)
 {
 	struct registry_row *row = &entry->row;
-	bool same_message =
-		row->message && message ? streq(row->message, message) : row->message == message;
 	char *copy;
 	int r;
 
-	if (exit_same(&row->last_exit, record) && row->restart_count == restart_count &&
-	    row->stopped == stopped && same_message)
+	if (!is_news(row, end))
 		return;
-	r = registry_record_end(entry->manager->registry, row->definition->uid, record,
-				restart_count, stopped, message);
-	if (r < 0)
-		not_recorded(entry, "end", r);
-	copy = message ? strdup(message) : NULL;
+	copy = end->message ? strdup(end->message) : NULL;
 	free(row->message);
 	row->message = copy;
-	row->last_exit = *record;
-	row->restart_count = restart_count;
-	row->stopped = stopped;
+	row->last_exit = end->exit;
+	row->restart_count = end->restart_count;
+	row->stopped = end->stopped;
+	row->cpu_usage = end->cpu_usage;
+	r = registry_record_end(entry->manager->registry, row);
+	if (r < 0)
+		not_recorded(entry, "end", r);
 }
 
 void entry_note_start(struct entry *entry)
 {
-	write_start(entry, entry->unit.invocation_id, entry->unit.exec_main_start);
+	write_start(entry, entry->unit.invocation_id, entry->unit.run, entry->unit.exec_main_start);
+}
+
+/*
+ * The processor time of an invocation is in no signal: when it is over, the unit is read once more.
+ * True where that is under way now, and what was read leads here again.
+ */
+static bool ask_usage(struct entry *entry)
+{
+	if (streq(entry->usage_of, entry->unit.invocation_id))
+		return false;
+	(void)snprintf(entry->usage_of, sizeof(entry->usage_of), "%s", entry->unit.invocation_id);
+	return entry_read_again(entry) >= 0;
 }
 
 void entry_note_end(struct entry *entry)
 {
 	const struct unit_state *unit = &entry->unit;
 	bool failed = entry_presence(entry) == UNIT_FAILED;
-	struct exit_record record;
 	char text[EXIT_TEXT_MAX], message[UNIT_TEXT_MAX];
+	struct end end = {
+		.restart_count = (int32_t)unit->n_restarts,
+		.stopped = !failed,
+		.cpu_usage = unit_state_cpu_usage(unit),
+		.message = message,
+	};
 
+	if (ask_usage(entry))
+		return;
 	if (!streq(entry->row.boot_id, entry->manager->boot_id))
 		entry_note_start(entry);
-	unit_state_exit(unit, &record);
-	if (record.reason == EXIT_REASON_UNSPECIFIED)
-		record = entry->row.last_exit;
-	exit_describe(&record, text);
-	if (!isempty(unit->status_text) && record.reason == EXIT_REASON_START_FAILED)
+	unit_state_exit(unit, &end.exit);
+	if (end.exit.reason == EXIT_REASON_UNSPECIFIED)
+		end.exit = entry->row.last_exit;
+	exit_describe(&end.exit, text);
+	if (!isempty(unit->status_text) && end.exit.reason == EXIT_REASON_START_FAILED)
 		(void)snprintf(message, sizeof(message), "%s", unit->status_text);
-	else if (record.reason == EXIT_REASON_UNSPECIFIED)
+	else if (end.exit.reason == EXIT_REASON_UNSPECIFIED)
 		(void)snprintf(message, sizeof(message), "stopped");
 	else
 		(void)snprintf(message, sizeof(message), "%s%s", failed ? "" : "stopped: ", text);
-	write_end(entry, &record, (int32_t)unit->n_restarts, !failed, message);
+	write_end(entry, &end);
 }
 
 void entry_note_stopped(struct entry *entry)
 {
-	write_end(entry, &entry->row.last_exit, entry->row.restart_count, true,
-		  "stopped while indexerd was away");
+	const struct end end = {
+		.exit = entry->row.last_exit,
+		.restart_count = entry->row.restart_count,
+		.stopped = true,
+		.cpu_usage = entry->row.cpu_usage,
+		.message = "stopped while indexerd was away",
+	};
+
+	write_end(entry, &end);
 }
 
 void entry_note_start_failed(struct entry *entry, const char *message)
 {
-	struct exit_record record = { .time = now_usec(CLOCK_REALTIME),
-				      .reason = EXIT_REASON_START_FAILED };
+	const struct end end = {
+		.exit = { .time = now_usec(CLOCK_REALTIME), .reason = EXIT_REASON_START_FAILED },
+		.message = message,
+	};
 
-	if (!streq(entry->row.boot_id, entry->manager->boot_id))
-		write_start(entry, "", 0);
-	write_end(entry, &record, 0, false, message);
+	if (!streq(entry->row.boot_id, entry->manager->boot_id) ||
+	    entry->row.started_run != entry->row.run)
+		write_start(entry, "", entry->row.run, 0);
+	write_end(entry, &end);
 }

@@ -31,6 +31,18 @@ enum unit_presence entry_presence(const struct entry *entry)
 	return streq(unit->active_state, "failed") ? UNIT_FAILED : UNIT_IDLE;
 }
 
+bool entry_is_current(const struct entry *entry)
+{
+	return entry->unit.run == entry->row.run;
+}
+
+/* The unit tells the indexer's state: it runs, or it is the wanted run's and has ended. */
+static bool unit_tells(const struct entry *entry)
+{
+	return entry->loaded && is_ours(entry) &&
+	       (entry_is_current(entry) || unit_state_is_live(&entry->unit));
+}
+
 /* What a loaded unit's ActiveState means; a unit between two restarts is told apart before. */
 static const struct {
 	const char *active_state;
@@ -58,8 +70,12 @@ static enum state entry_state(const struct entry *entry)
 		return STATE_DELETING;
 	if (entry->operation == OPERATION_START && !entry->loaded)
 		return STATE_STARTING;
-	if (entry->loaded && is_ours(entry))
+	if (entry->row.halted && !(unit_tells(entry) && unit_state_is_live(&entry->unit)))
+		return STATE_STOPPED;
+	if (unit_tells(entry))
 		return loaded_state(&entry->unit);
+	if (entry->row.run != entry->row.started_run)
+		return STATE_STARTING;
 	if (entry->row.last_exit.reason == EXIT_REASON_START_FAILED)
 		return STATE_FAILED;
 	return entry->row.stopped ? STATE_STOPPED : STATE_STARTING;
@@ -75,15 +91,17 @@ static const char *entry_message(const struct entry *entry, const struct status 
 		return entry->n_children > 0 ? "waiting for the indexers that it spawned" : NULL;
 	if (!entry->asked)
 		return "systemd cannot be reached; this is the last known state";
+	if (status->state == STATE_STOPPED && entry->row.halted)
+		return "stopped by StopIndexer; StartIndexer starts it again";
 	if (status->state == STATE_STOPPED && entry->row.message)
 		return entry->row.message;
 	if (status->state != STATE_FAILED && status->state != STATE_BACKING_OFF)
 		return NULL;
 	/* Of a program that ran, the last STATUS= is about something else than its end. */
-	if (entry->loaded && status->last_exit.reason == EXIT_REASON_START_FAILED &&
+	if (unit_tells(entry) && status->last_exit.reason == EXIT_REASON_START_FAILED &&
 	    !isempty(entry->unit.status_text))
 		return entry->unit.status_text;
-	if (!entry->loaded && entry->row.message)
+	if (!unit_tells(entry) && entry->row.message)
 		return entry->row.message;
 	exit_describe(&status->last_exit, text);
 	if (status->state == STATE_BACKING_OFF)
@@ -103,6 +121,7 @@ static void fill_from_unit(const struct entry *entry, struct status *status)
 	status->main_pid = unit->main_pid;
 	status->restart_count = (int32_t)unit->n_restarts;
 	status->start_time = unit->exec_main_start;
+	status->cpu_usage = unit_state_is_live(unit) ? 0 : unit_state_cpu_usage(unit);
 	unit_state_exit(unit, &last);
 	if (last.reason != EXIT_REASON_UNSPECIFIED)
 		status->last_exit = last;
@@ -115,13 +134,14 @@ int entry_status(const struct entry *entry, struct status *ret)
 		.restart_count = entry->row.restart_count,
 		.start_time = entry->row.start_time,
 		.last_exit = entry->row.last_exit,
+		.cpu_usage = entry->row.cpu_usage,
 	};
 	char buffer[EXIT_TEXT_MAX + 32];
 	const char *message;
 
 	(void)snprintf(status.invocation_id, sizeof(status.invocation_id), "%s",
 		       entry->row.invocation_id);
-	if (entry->loaded && is_ours(entry))
+	if (unit_tells(entry))
 		fill_from_unit(entry, &status);
 	message = entry_message(entry, &status, buffer);
 	if (message) {

@@ -113,6 +113,8 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 
 	if (result->error == -ECONNRESET)
 		return; /* all is asked again when the bus is back */
+	if (entry)
+		entry->reading = false;
 	if (entry && entry->operation != OPERATION_NONE)
 		check_job(entry, result);
 	else if (entry && read_unit(entry, result) < 0)
@@ -137,6 +139,17 @@ static int send_query(struct manager *manager, const char *unit, bool counted)
 		return r;
 	(void)TAKE(query);
 	return 0;
+}
+
+int entry_read_again(struct entry *entry)
+{
+	char unit[UNIT_MAX_SIZE];
+	int r;
+
+	unit_from_id(entry->row.definition->id, unit);
+	r = send_query(entry->manager, unit, false);
+	entry->reading = r >= 0;
+	return r;
 }
 
 void entry_query(struct entry *entry)
@@ -266,7 +279,7 @@ static void on_lost(void *userdata)
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		struct entry *entry = manager->entries[i];
 
-		entry->asked = entry->pinned = false;
+		entry->asked = entry->pinned = entry->reading = false;
 		entry->retry = sd_event_source_disable_unref(entry->retry);
 		entry_operation_lost(entry);
 		entry_refresh(entry);

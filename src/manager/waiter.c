@@ -9,8 +9,8 @@
 #include "common/log.h"
 #include "manager/private.h"
 
-/* CreateIndexer is answered as STARTING after so long. */
-#define CREATE_LIMIT_USEC (5 * USEC_PER_SEC)
+/* Who waits for a start is answered as STARTING after so long. */
+#define SETTLE_LIMIT_USEC (5 * USEC_PER_SEC)
 
 static void waiter_free(struct waiter *waiter)
 {
@@ -50,9 +50,9 @@ int waiter_add(struct entry *entry, enum call_kind kind, manager_done *done, voi
 		return -ENOMEM;
 	*waiter =
 		(struct waiter){ .entry = entry, .kind = kind, .done = done, .userdata = userdata };
-	if (kind == CALL_CREATE) {
+	if (kind == CALL_SETTLE) {
 		int r = sd_event_add_time_relative(manager->event, &waiter->timer, CLOCK_MONOTONIC,
-						   CREATE_LIMIT_USEC, 0, on_limit, waiter);
+						   SETTLE_LIMIT_USEC, 0, on_limit, waiter);
 		if (r < 0)
 			return r;
 	}
@@ -81,7 +81,7 @@ void waiters_answer(struct entry *entry, enum call_kind kind)
 	while ((taken = take_waiter(entry, kind))) {
 		_cleanup_(waiter_freep) struct waiter *waiter = taken;
 
-		waiter->done(NULL, kind == CALL_CREATE ? entry->view : NULL, waiter->userdata);
+		waiter->done(NULL, kind == CALL_DELETE ? NULL : entry->view, waiter->userdata);
 	}
 }
 

@@ -88,7 +88,8 @@ struct status {
 	int32_t restart_count;
 	uint64_t start_time;
 	struct exit_record last_exit;
-	char *message; /* in words why it is in this state, or NULL */
+	uint64_t cpu_usage; /* microseconds, of the last invocation that has ended */
+	char *message;	    /* in words why it is in this state, or NULL */
 };
 
 struct view {

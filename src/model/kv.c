@@ -73,6 +73,49 @@ int kv_list_set(struct kv_list *list, const char *key, const char *value)
 	return 0;
 }
 
+void kv_list_remove(struct kv_list *list, const char *key)
+{
+	struct kv_list left = *list;
+	bool found;
+	size_t i = find(list, key, &found);
+
+	if (!found)
+		return;
+	free(left.items[i].key);
+	free(left.items[i].value);
+	left.n--;
+	memmove(left.items + i, left.items + i + 1, (left.n - i) * sizeof(*left.items));
+	*list = left;
+}
+
+const char *kv_list_get(const struct kv_list *list, const char *key)
+{
+	bool found;
+	size_t i = find(list, key, &found);
+
+	return found ? list->items[i].value : NULL;
+}
+
+bool kv_list_equal(const struct kv_list *a, const struct kv_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!streq(a->items[i].key, b->items[i].key) ||
+		    !streq(a->items[i].value, b->items[i].value))
+			return false;
+	return true;
+}
+
+int kv_list_copy(struct kv_list *list, const struct kv_list *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->n; i++)
+		r = kv_list_set(list, from->items[i].key, from->items[i].value);
+	return r;
+}
+
 void kv_list_clear(struct kv_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {

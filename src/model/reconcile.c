@@ -10,9 +10,9 @@
 enum need { ANY = 0, YES, NO };
 
 struct rule {
-	enum need tombstone, children, same_boot, stopped, start_failed;
+	enum need tombstone, children, halted, unstarted, same_boot, stopped, start_failed;
 	enum unit_presence presence;
-	enum need same_invocation, never_ran, has_state, failed_away;
+	enum need other_run, same_invocation, never_ran, has_state, failed_away;
 	enum action action;
 };
 
@@ -36,8 +36,31 @@ static const struct rule rules[] = {
 	  .action = ACTION_WAIT_FOREIGN },
 	{ .tombstone = YES, .presence = UNIT_FOREIGN, .action = ACTION_REMOVE },
 
-	/* Wanted, and its unit is there. */
 	{ .presence = UNIT_FOREIGN, .tombstone = NO, .action = ACTION_NOTE_FOREIGN },
+
+	/* Halted: it is stopped, and stays so. */
+	{ .presence = UNIT_LIVE, .tombstone = NO, .halted = YES, .action = ACTION_STOP },
+	{ .presence = UNIT_IDLE, .tombstone = NO, .halted = YES, .action = ACTION_NOTE_END },
+	{ .presence = UNIT_FAILED, .tombstone = NO, .halted = YES, .action = ACTION_NOTE_END },
+	{ .presence = UNIT_ABSENT, .tombstone = NO, .halted = YES, .action = ACTION_NONE },
+
+	/* Another run is wanted than the unit's. A start of it that was refused is not repeated. */
+	{ .presence = UNIT_LIVE, .tombstone = NO, .other_run = YES, .action = ACTION_STOP },
+	{ .presence = UNIT_IDLE,
+	  .tombstone = NO,
+	  .other_run = YES,
+	  .unstarted = YES,
+	  .action = ACTION_START },
+	{ .presence = UNIT_FAILED,
+	  .tombstone = NO,
+	  .other_run = YES,
+	  .unstarted = YES,
+	  .action = ACTION_START },
+	{ .presence = UNIT_IDLE, .tombstone = NO, .other_run = YES, .action = ACTION_NONE },
+	{ .presence = UNIT_FAILED, .tombstone = NO, .other_run = YES, .action = ACTION_NONE },
+	{ .presence = UNIT_ABSENT, .tombstone = NO, .unstarted = YES, .action = ACTION_START },
+
+	/* Wanted, and its unit is there. */
 	{ .presence = UNIT_LIVE, .tombstone = NO, .same_boot = NO, .action = ACTION_NOTE_START },
 	{ .presence = UNIT_LIVE,
 	  .tombstone = NO,
@@ -72,9 +95,12 @@ enum action reconcile(const struct wanted *wanted, const struct actual *actual)
 		if (rule->presence == actual->presence &&
 		    meets(rule->tombstone, wanted->tombstone) &&
 		    meets(rule->children, wanted->has_children) &&
+		    meets(rule->halted, wanted->halted) &&
+		    meets(rule->unstarted, wanted->unstarted) &&
 		    meets(rule->same_boot, wanted->same_boot) &&
 		    meets(rule->stopped, wanted->stopped) &&
 		    meets(rule->start_failed, wanted->start_failed) &&
+		    meets(rule->other_run, actual->other_run) &&
 		    meets(rule->same_invocation, actual->same_invocation) &&
 		    meets(rule->never_ran, actual->never_ran) &&
 		    meets(rule->has_state, actual->has_state) &&

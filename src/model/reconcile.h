@@ -27,6 +27,8 @@ enum unit_presence {
 struct wanted {
 	bool tombstone;	   /* Delete has begun */
 	bool has_children; /* rows whose spawned_by is this one */
+	bool halted;	   /* StopIndexer was called, and not StartIndexer since */
+	bool unstarted;	   /* the wanted run is not the one of the last start */
 	bool same_boot;	   /* it was started in the present boot */
 	bool stopped;	   /* somebody stopped it in that boot */
 	bool start_failed; /* its last start in that boot was refused for good */
@@ -36,6 +38,7 @@ struct wanted {
 struct actual {
 	enum unit_presence presence;
 	bool busy;	      /* a job or call of ours is under way */
+	bool other_run;	      /* the unit is not the wanted run's */
 	bool same_invocation; /* the unit's invocation is the recorded one */
 	bool never_ran;	      /* the unit is loaded, and nothing was ever run in it */
 	bool has_state;	      /* its state directory is there */

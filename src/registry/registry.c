@@ -297,8 +297,28 @@ static int update_one(struct db *db, sqlite3_stmt *statement)
 	return db_changes(db) == 1 ? 0 : -ENOENT;
 }
 
-int registry_record_start(struct registry *registry, const char *uid, const char *boot_id,
-			  const char *invocation_id, uint64_t start_time)
+int registry_update(struct registry *registry, const struct definition *definition, uint64_t run)
+{
+	_cleanup_transaction_ struct db *transaction = NULL;
+	int r = db_begin(registry->db, &transaction);
+
+	r = r < 0 ? r : rows_update(registry->db, definition, run);
+	return r < 0 ? r : db_commit(&transaction);
+}
+
+int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	struct db *db = registry->db;
+	int r = db_statement(db, STATEMENT_WANT, &statement);
+
+	r = r < 0 ? r : db_bind_text(db, statement, 1, uid);
+	r = r < 0 ? r : db_bind_int64(db, statement, 2, halted);
+	r = r < 0 ? r : db_bind_int64(db, statement, 3, (int64_t)run);
+	return r < 0 ? r : update_one(db, statement);
+}
+
+int registry_record_start(struct registry *registry, const struct registry_row *row)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	struct db *db = registry->db;
@@ -307,32 +327,34 @@ int registry_record_start(struct registry *registry, const char *uid, const char
 	r = db_statement(db, STATEMENT_RECORD_START, &statement);
 	if (r < 0)
 		return r;
-	if ((r = db_bind_text(db, statement, 1, uid)) < 0 ||
-	    (r = db_bind_text(db, statement, 2, boot_id)) < 0 ||
-	    (r = db_bind_text(db, statement, 3, invocation_id)) < 0 ||
-	    (r = db_bind_int64(db, statement, 4, (int64_t)start_time)) < 0)
+	if ((r = db_bind_text(db, statement, 1, row->definition->uid)) < 0 ||
+	    (r = db_bind_text(db, statement, 2, row->boot_id)) < 0 ||
+	    (r = db_bind_text(db, statement, 3, row->invocation_id)) < 0 ||
+	    (r = db_bind_int64(db, statement, 4, (int64_t)row->started_run)) < 0 ||
+	    (r = db_bind_int64(db, statement, 5, (int64_t)row->start_time)) < 0)
 		return r;
 	return update_one(db, statement);
 }
 
-int registry_record_end(struct registry *registry, const char *uid, const struct exit_record *exit,
-			int32_t restart_count, bool stopped, const char *message)
+int registry_record_end(struct registry *registry, const struct registry_row *row)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	const struct exit_record *exit = &row->last_exit;
 	struct db *db = registry->db;
 	int r;
 
 	r = db_statement(db, STATEMENT_RECORD_END, &statement);
 	if (r < 0)
 		return r;
-	if ((r = db_bind_text(db, statement, 1, uid)) < 0 ||
+	if ((r = db_bind_text(db, statement, 1, row->definition->uid)) < 0 ||
 	    (r = db_bind_int64(db, statement, 2, (int64_t)exit->time)) < 0 ||
 	    (r = db_bind_int64(db, statement, 3, exit->code)) < 0 ||
 	    (r = db_bind_int64(db, statement, 4, exit->signal)) < 0 ||
 	    (r = db_bind_int64(db, statement, 5, exit->reason)) < 0 ||
-	    (r = db_bind_int64(db, statement, 6, restart_count)) < 0 ||
-	    (r = db_bind_int64(db, statement, 7, stopped)) < 0 ||
-	    (r = db_bind_text(db, statement, 8, message)) < 0)
+	    (r = db_bind_int64(db, statement, 6, row->restart_count)) < 0 ||
+	    (r = db_bind_int64(db, statement, 7, row->stopped)) < 0 ||
+	    (r = db_bind_int64(db, statement, 8, (int64_t)row->cpu_usage)) < 0 ||
+	    (r = db_bind_text(db, statement, 9, row->message)) < 0)
 		return r;
 	return update_one(db, statement);
 }

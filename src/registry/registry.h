@@ -25,10 +25,14 @@ struct registry_row {
 	char boot_id[ID128_TEXT_MAX];	    /* of its last start; "" where it was never started */
 	char invocation_id[ID128_TEXT_MAX]; /* of its last start; "" likewise */
 	bool stopped;			    /* somebody stopped it: respected until the next boot */
-	uint64_t start_time;		    /* of that invocation */
+	bool halted;	      /* StopIndexer: respected until StartIndexer, over reboots too */
+	uint64_t run;	      /* counts the starts that were asked for; the first is 1 */
+	uint64_t started_run; /* which of them the last start was; 0 where it was never started */
+	uint64_t start_time;  /* of that invocation */
 	int32_t restart_count;
 	struct exit_record last_exit;
-	char *message; /* last words, or NULL */
+	uint64_t cpu_usage; /* processor time of that invocation, in microseconds */
+	char *message;	    /* last words, or NULL */
 };
 
 void registry_row_clear(struct registry_row *row);
@@ -71,14 +75,25 @@ int registry_tombstone(struct registry *registry, const char *id, struct refusal
 int registry_remove(struct registry *registry, const char *uid);
 
 /*
- * Notes a start: boot, invocation and time; clears `stopped`. -ENOENT where the uid is not there.
+ * Writes a new definition over the one of the same uid (its id, parent and creation stay), and
+ * which run is wanted. -ENOENT where the uid is not there, or is being deleted.
  */
-int registry_record_start(struct registry *registry, const char *uid, const char *boot_id,
-			  const char *invocation_id, uint64_t start_time);
+int registry_update(struct registry *registry, const struct definition *definition, uint64_t run);
 
 /*
- * Notes the end of the invocation: its exit (reason UNSPECIFIED: none is known), the count of
- * restarts, whether somebody stopped it, and the last words (may be NULL). -ENOENT likewise.
+ * Notes what is wanted: that the indexer stays stopped, or which run of it; that it runs clears
+ * `stopped`. -ENOENT likewise.
  */
-int registry_record_end(struct registry *registry, const char *uid, const struct exit_record *exit,
-			int32_t restart_count, bool stopped, const char *message);
+int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run);
+
+/*
+ * Notes a start: the row's boot, invocation, started run and start time; clears `stopped`. -ENOENT
+ * where the uid is not there.
+ */
+int registry_record_start(struct registry *registry, const struct registry_row *row);
+
+/*
+ * Notes the end of the invocation: the row's last exit, restarts, processor time, last words and
+ * whether somebody stopped it. -ENOENT likewise.
+ */
+int registry_record_end(struct registry *registry, const struct registry_row *row);

@@ -44,7 +44,7 @@ struct column {
 		.maximum = (maximum_)                                                              \
 	}
 
-/* In the order of STATEMENT_INSERT and STATEMENT_LOAD. */
+/* In the order of STATEMENT_INSERT, STATEMENT_UPDATE and STATEMENT_LOAD. */
 static const struct column definition_columns[] = {
 	COLUMN(TYPE_ID128, struct definition, uid),
 	COLUMN(TYPE_BUFFER, struct definition, id),
@@ -75,8 +75,15 @@ static const struct column row_columns[] = {
 	COLUMN_INT(struct registry_row, last_exit.signal, INT32_MIN, INT32_MAX),
 	COLUMN_INT(struct registry_row, last_exit.reason, EXIT_REASON_UNSPECIFIED,
 		   EXIT_REASON_START_FAILED),
+	COLUMN(TYPE_UINT64, struct registry_row, cpu_usage),
 	COLUMN(TYPE_STRING_NULL, struct registry_row, message),
+	COLUMN(TYPE_BOOL, struct registry_row, halted),
+	COLUMN(TYPE_UINT64, struct registry_row, run),
+	COLUMN(TYPE_UINT64, struct registry_row, started_run),
 };
+
+/* The parameter of STATEMENT_UPDATE behind the definition's. */
+#define UPDATE_RUN (2 + (int)ELEMENTSOF(definition_columns))
 
 /* Columns of STATEMENT_LOAD that belong to neither. */
 enum {
@@ -219,6 +226,17 @@ static int insert_args(struct db *db, int64_t key, const struct definition *defi
 	return 0;
 }
 
+/* The definition's columns, from the second parameter on. */
+static int bind_definition(struct db *db, sqlite3_stmt *statement,
+			   const struct definition *definition)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(definition_columns); i++)
+		r = column_bind(db, statement, (int)i + 2, &definition_columns[i], definition);
+	return r;
+}
+
 static int insert_indexer(struct db *db, const struct definition *definition, int64_t parent)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -232,30 +250,71 @@ static int insert_indexer(struct db *db, const struct definition *definition, in
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; i < ELEMENTSOF(definition_columns); i++) {
-		r = column_bind(db, statement, (int)i + 2, &definition_columns[i], definition);
-		if (r < 0)
-			return r;
-	}
-	return db_step(db, statement);
+	r = bind_definition(db, statement, definition);
+	return r < 0 ? r : db_step(db, statement);
 }
 
-int rows_insert(struct db *db, const struct definition *definition, int64_t parent)
+/* Labels, environment and arguments. */
+static int insert_lists(struct db *db, int64_t key, const struct definition *definition)
 {
-	int64_t key;
-	int r;
+	int r = insert_kv(db, STATEMENT_INSERT_LABEL, key, &definition->labels);
 
-	r = insert_indexer(db, definition, parent);
-	if (r < 0)
-		return r;
-	key = db_last_key(db);
-	r = insert_kv(db, STATEMENT_INSERT_LABEL, key, &definition->labels);
 	if (r < 0)
 		return r;
 	r = insert_kv(db, STATEMENT_INSERT_ENVIRONMENT, key, &definition->environment);
 	if (r < 0)
 		return r;
 	return insert_args(db, key, definition);
+}
+
+int rows_insert(struct db *db, const struct definition *definition, int64_t parent)
+{
+	int r = insert_indexer(db, definition, parent);
+
+	return r < 0 ? r : insert_lists(db, db_last_key(db), definition);
+}
+
+/* Finds the row by its uid and writes the columns: its key, or -ENOENT. */
+static int update_indexer(struct db *db, const struct definition *definition, uint64_t run,
+			  int64_t *ret_key)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int r = db_statement(db, STATEMENT_UPDATE, &statement);
+
+	r = r < 0 ? r : bind_definition(db, statement, definition);
+	r = r < 0 ? r : db_bind_int64(db, statement, UPDATE_RUN, (int64_t)run);
+	r = r < 0 ? r : db_step(db, statement);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	*ret_key = sqlite3_column_int64(statement, 0);
+	return db_step(db, statement);
+}
+
+static int delete_lists(struct db *db, int64_t key)
+{
+	static const enum statement deletes[] = { STATEMENT_DELETE_LABELS,
+						  STATEMENT_DELETE_ENVIRONMENT,
+						  STATEMENT_DELETE_ARGS };
+
+	for (size_t i = 0; i < ELEMENTSOF(deletes); i++) {
+		_cleanup_statement_ sqlite3_stmt *statement = NULL;
+		int r = db_statement(db, deletes[i], &statement);
+
+		r = r < 0 ? r : db_bind_int64(db, statement, 1, key);
+		r = r < 0 ? r : db_step(db, statement);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int rows_update(struct db *db, const struct definition *definition, uint64_t run)
+{
+	int64_t key;
+	int r = update_indexer(db, definition, run, &key);
+
+	r = r < 0 ? r : delete_lists(db, key);
+	return r < 0 ? r : insert_lists(db, key, definition);
 }
 
 /* Calls `take` for each row of a statement about the indexer with that key. */

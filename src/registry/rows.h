@@ -15,6 +15,10 @@
  */
 int rows_insert(struct db *db, const struct definition *definition, int64_t parent);
 
+/* Writes a definition over the one of the same uid, with the run. -ENOENT where it is not there, or
+ * is being deleted. */
+int rows_update(struct db *db, const struct definition *definition, uint64_t run);
+
 /* Reads the row that a STATEMENT_LOAD stands on, with all that belongs to it. *ret is the caller's.
  */
 int rows_read(struct db *db, sqlite3_stmt *statement, struct registry_row *ret);

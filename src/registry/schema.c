@@ -73,7 +73,20 @@ static const char migration_1[] =
 	"PRAGMA application_id = 0x69647864;"
 	"PRAGMA user_version = 1;";
 
-static const char *const migrations[] = { migration_1 };
+/*
+ * `halted` is StopIndexer's word, over reboots; `run` counts the starts that were asked for, and
+ * started_run says which of them the last start was. Version 1 knew one run of each indexer.
+ */
+static const char migration_2[] =
+	"ALTER TABLE indexers ADD COLUMN halted INTEGER NOT NULL DEFAULT 0"
+	" CHECK (halted IN (0, 1));"
+	"ALTER TABLE indexers ADD COLUMN run INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE indexers ADD COLUMN started_run INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE indexers ADD COLUMN cpu_usage INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE indexers SET started_run = 1 WHERE boot_id <> '';"
+	"PRAGMA user_version = 2;";
+
+static const char *const migrations[] = { migration_1, migration_2 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

@@ -34,7 +34,8 @@ const char *const statement_sql[STATEMENTS] = {
 		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
 		" generation,"
 		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
-		" exit_time, exit_code, exit_signal, exit_reason, message"
+		" exit_time, exit_code, exit_signal, exit_reason, cpu_usage, message,"
+		" halted, run, started_run"
 		" FROM tree CROSS JOIN indexers ON indexers.key = tree.key"
 		" ORDER BY tree.depth, tree.id",
 	[STATEMENT_LOAD_LABELS] = "SELECT name, value FROM labels WHERE indexer = ?1 ORDER BY name",
@@ -51,9 +52,20 @@ const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_REMOVE] = "DELETE FROM indexers WHERE uid = ?1 AND tombstone = 1 AND NOT EXISTS"
 			     " (SELECT 1 FROM indexers AS child WHERE child.parent = indexers.key)",
 	[STATEMENT_EXISTS] = "SELECT 1 FROM indexers WHERE uid = ?1",
+	[STATEMENT_UPDATE] =
+		"UPDATE indexers SET project_source = ?4, project_dir = ?5, script = ?6,"
+		" runtime = ?7, preset = ?8, memory_max_bytes = ?9, cpu_percent = ?10,"
+		" tasks_max = ?11, restart = ?12, update_time = ?14, generation = ?15, run = ?16"
+		" WHERE uid = ?2 AND tombstone = 0 RETURNING key",
+	[STATEMENT_DELETE_LABELS] = "DELETE FROM labels WHERE indexer = ?1",
+	[STATEMENT_DELETE_ENVIRONMENT] = "DELETE FROM environment WHERE indexer = ?1",
+	[STATEMENT_DELETE_ARGS] = "DELETE FROM args WHERE indexer = ?1",
+	[STATEMENT_WANT] = "UPDATE indexers SET halted = ?2, run = ?3, stopped = stopped AND ?2"
+			   " WHERE uid = ?1 AND tombstone = 0",
 	[STATEMENT_RECORD_START] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
-				   " start_time = ?4, stopped = 0 WHERE uid = ?1",
+				   " started_run = ?4, start_time = ?5, stopped = 0 WHERE uid = ?1",
 	[STATEMENT_RECORD_END] =
 		"UPDATE indexers SET exit_time = ?2, exit_code = ?3, exit_signal = ?4,"
-		" exit_reason = ?5, restart_count = ?6, stopped = ?7, message = ?8 WHERE uid = ?1",
+		" exit_reason = ?5, restart_count = ?6, stopped = ?7, cpu_usage = ?8, message = ?9"
+		" WHERE uid = ?1",
 };

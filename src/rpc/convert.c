@@ -197,6 +197,17 @@ static bool write_time(uint64_t usec, struct arena *arena, Google__Protobuf__Tim
 	return true;
 }
 
+static bool write_duration(uint64_t usec, struct arena *arena, Google__Protobuf__Duration **ret)
+{
+	if (usec == 0)
+		return true;
+	if (!MAKE(arena, *ret, google__protobuf__duration__init))
+		return false;
+	(*ret)->seconds = (int64_t)(usec / USEC_PER_SEC);
+	(*ret)->nanos = (int32_t)(usec % USEC_PER_SEC * NSEC_PER_USEC);
+	return true;
+}
+
 static bool write_map(const struct kv_list *list, const ProtobufCMessageDescriptor *descriptor,
 		      struct arena *arena, map_entry ***ret, size_t *ret_n)
 {
@@ -277,6 +288,7 @@ static bool write_status(const struct view *view, struct arena *arena,
 	message->message = (char *)(status->message ? status->message : "");
 	*ret = message;
 	return message->unit && write_time(status->start_time, arena, &message->start_time) &&
+	       write_duration(status->cpu_usage, arena, &message->cpu_usage) &&
 	       write_exit(&status->last_exit, arena, &message->last_exit);
 }
 

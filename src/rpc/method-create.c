@@ -3,37 +3,17 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-
 #include "manager/manager.h"
 #include "model/validate.h"
 #include "rpc/convert.h"
 #include "rpc/methods.h"
 
-static void on_created(const struct refusal *refusal, struct view *view, void *userdata)
-{
-	struct call *call = userdata;
-	Indexerd__V1__Indexer *indexer;
-
-	if (refusal) {
-		call_finish(call, refusal);
-	} else {
-		_cleanup_refusal_ struct refusal failed = { 0 };
-
-		indexer = convert_from_view(view, call_arena(call));
-		if (indexer)
-			call_reply(call, &indexer->base);
-		else
-			call_answer(call, -ENOMEM, &failed);
-	}
-	call_unref(call);
-}
-
 static void create(struct call *call)
 {
 	_cleanup_(definition_unrefp) struct definition *definition = call_userdata(call);
 
-	manager_create(call_core(call)->manager, call_caller(call), definition, on_created, call);
+	manager_create(call_core(call)->manager, call_caller(call), definition, method_answer_view,
+		       call);
 }
 
 int method_create_indexer(struct call *call, const ProtobufCMessage *message,

@@ -4,12 +4,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <string.h>
 
 #include "common/util.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
-#include "indexerd/v1/indexer_runner.pb-c.h"
+#include "rpc/convert.h"
 #include "rpc/methods.h"
 
 #define RUNNER(name) "/indexerd.v1.IndexerRunner/" name
@@ -40,13 +41,34 @@ static const struct method methods[] = {
 	  NULL, true },
 	REFLECTION("v1"),
 	REFLECTION("v1alpha"),
-	{ RUNNER("UpdateIndexer"), &indexerd__v1__update_indexer_request__descriptor },
-	{ RUNNER("StartIndexer"), &indexerd__v1__start_indexer_request__descriptor },
-	{ RUNNER("StopIndexer"), &indexerd__v1__stop_indexer_request__descriptor },
-	{ RUNNER("RestartIndexer"), &indexerd__v1__restart_indexer_request__descriptor },
+	{ RUNNER("UpdateIndexer"), &indexerd__v1__update_indexer_request__descriptor,
+	  method_update_indexer, NULL, false },
+	{ RUNNER("StartIndexer"), &indexerd__v1__start_indexer_request__descriptor,
+	  method_start_indexer, NULL, false },
+	{ RUNNER("StopIndexer"), &indexerd__v1__stop_indexer_request__descriptor,
+	  method_stop_indexer, NULL, false },
+	{ RUNNER("RestartIndexer"), &indexerd__v1__restart_indexer_request__descriptor,
+	  method_restart_indexer, NULL, false },
 	{ RUNNER("WatchIndexers"), &indexerd__v1__watch_indexers_request__descriptor, NULL, NULL,
 	  true },
 };
+
+void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata)
+{
+	_cleanup_refusal_ struct refusal failed = { 0 };
+	struct call *call = userdata;
+	Indexerd__V1__Indexer *indexer = NULL;
+
+	if (!refusal)
+		indexer = convert_from_view(view, call_arena(call));
+	if (refusal)
+		call_finish(call, refusal);
+	else if (indexer)
+		call_reply(call, &indexer->base);
+	else
+		call_answer(call, -ENOMEM, &failed);
+	call_unref(call);
+}
 
 const struct method *method_find(const char *path, size_t n)
 {

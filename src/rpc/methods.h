@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "model/indexer.h"
 #include "rpc/call.h"
 
 /* The method of a path of n bytes, which need not be terminated; NULL for an unknown one. */
@@ -14,8 +15,16 @@ method_run method_create_indexer;
 method_run method_get_indexer;
 method_run method_list_indexers;
 method_run method_delete_indexer;
+method_run method_update_indexer;
+method_run method_start_indexer;
+method_run method_stop_indexer;
+method_run method_restart_indexer;
 method_run method_stream_logs;
 method_run method_health_check;
 method_run method_health_watch;
 method_run method_reflect;
 void method_reflect_end(struct call *call);
+
+/* A manager_done that answers a call with the view or the refusal; userdata is the call, whose
+ * reference it takes. */
+void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata);

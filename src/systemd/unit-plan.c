@@ -241,8 +241,8 @@ static int append_run(sd_bus_message *m, const struct unit_plan *plan)
 			       m, "(sv)(sv)(sv)(sv)", "Restart", "s", restart_word(plan->restart),
 			       "RestartPreventExitStatus", "(aiai)", 3, EXIT_CODE_CONFIGURATION,
 			       EXIT_CODE_CHDIR, EXIT_CODE_EXEC, 0, "LoadCredential", "a(ss)", 1,
-			       "spec", plan->credential_path, "SupplementaryGroups", "as", 1,
-			       plan->unit_group);
+			       UNIT_SPEC_CREDENTIAL, plan->credential_path, "SupplementaryGroups",
+			       "as", 1, plan->unit_group);
 }
 
 static int append_hold(sd_bus_message *m)

@@ -14,6 +14,9 @@
 #include "model/indexer.h"
 #include "model/setting.h"
 
+/* The credential that carries the spec to indexer-exec. */
+#define UNIT_SPEC_CREDENTIAL "spec"
+
 /* From SIGTERM to SIGKILL, unless the runtime says otherwise. */
 #define UNIT_STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
 

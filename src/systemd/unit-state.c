@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "model/exit.h"
 #include "model/names.h"
+#include "systemd/unit-plan.h"
 #include "systemd/unit-state.h"
 
 #define UID_FIELD INDEXER_FIELD_UID "="
@@ -71,6 +73,28 @@ static int read_job(sd_bus_message *message, void *field)
 	return sd_bus_message_read(message, "(uo)", field, NULL);
 }
 
+/*
+ * LoadCredential, an array of (id, path): the path ends in ".RUN", which tells the run that the
+ * unit is of.
+ */
+static int read_run(sd_bus_message *message, void *field)
+{
+	uint64_t *run = field;
+	const char *id, *path;
+	int r = sd_bus_message_enter_container(message, 'a', "(ss)");
+
+	if (r < 0)
+		return r;
+	*run = 0;
+	while ((r = sd_bus_message_read(message, "(ss)", &id, &path)) > 0) {
+		const char *dot = strrchr(path, '.');
+
+		if (streq(id, UNIT_SPEC_CREDENTIAL) && dot)
+			*run = strtoull(dot + 1, NULL, 10);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* LogExtraFields, an array of byte arrays: only the field that makes a unit ours. */
 static int read_indexer_uid(sd_bus_message *message, void *field)
 {
@@ -107,6 +131,8 @@ static const struct {
 	ROW("StatusText", "s", read_text, status_text),
 	ROW("InvocationID", "ay", read_id128, invocation_id),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
+	ROW("LoadCredential", "a(ss)", read_run, run),
+	ROW("CPUUsageNSec", "t", read_u64, cpu_usage_nsec),
 	ROW("Job", "(uo)", read_job, job),
 	ROW("UID", "u", read_u32, uid),
 	ROW("MainPID", "u", read_u32, main_pid),
@@ -121,7 +147,7 @@ static const struct {
 
 void unit_state_init(struct unit_state *state)
 {
-	*state = (struct unit_state){ .uid = UINT32_MAX };
+	*state = (struct unit_state){ .uid = UINT32_MAX, .cpu_usage_nsec = UINT64_MAX };
 }
 
 static int read_property(sd_bus_message *message, const char *property, struct unit_state *state)
@@ -196,4 +222,9 @@ void unit_state_exit(const struct unit_state *state, struct exit_record *ret)
 	else if (state->exec_main_code != 0)
 		ret->signal = state->exec_main_status;
 	ret->reason = exit_reason_from_result(state->result, ret->code, ret->signal);
+}
+
+uint64_t unit_state_cpu_usage(const struct unit_state *state)
+{
+	return state->cpu_usage_nsec == UINT64_MAX ? 0 : state->cpu_usage_nsec / NSEC_PER_USEC;
 }

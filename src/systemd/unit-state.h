@@ -24,8 +24,10 @@ struct unit_state {
 	char status_text[UNIT_TEXT_MAX];  /* STATUS= of sd_notify(3); indexer-exec says there why it
 					     failed */
 	char indexer_uid[ID128_TEXT_MAX]; /* from LogExtraFields, "" where the unit has none */
-	uint32_t job;			  /* id of the job under way or waiting, 0 without one */
-	uint32_t uid;			  /* user id, (uint32_t)-1 where there is none */
+	uint64_t run;			  /* which run the unit is of; 0 where it tells none */
+	uint64_t cpu_usage_nsec; /* of the last invocation; UINT64_MAX where it is not known */
+	uint32_t job;		 /* id of the job under way or waiting, 0 without one */
+	uint32_t uid;		 /* user id, (uint32_t)-1 where there is none */
 	uint32_t main_pid;
 	uint32_t n_restarts;
 	int32_t exec_main_code;	  /* CLD_EXITED, CLD_KILLED, CLD_DUMPED, or 0 */
@@ -55,3 +57,6 @@ bool unit_state_is_backing_off(const struct unit_state *state);
  * where it has not ended yet.
  */
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret);
+
+/* Processor time of the last invocation, in microseconds; 0 where it is not known. */
+uint64_t unit_state_cpu_usage(const struct unit_state *state);

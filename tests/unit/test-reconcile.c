@@ -56,6 +56,46 @@ static const struct row rows[] = {
 	  { .same_boot = true },
 	  { .presence = UNIT_IDLE, .never_ran = true },
 	  ACTION_START },
+	{ "what is halted is stopped",
+	  { .halted = true, .same_boot = true },
+	  { .presence = UNIT_LIVE, .same_invocation = true },
+	  ACTION_STOP },
+	{ "what is halted stays stopped over a reboot",
+	  { .halted = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_NONE },
+	{ "what is halted is not started for a new run",
+	  { .halted = true, .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_IDLE, .other_run = true },
+	  ACTION_NOTE_END },
+	{ "the end of what was halted is noted",
+	  { .halted = true, .same_boot = true },
+	  { .presence = UNIT_FAILED },
+	  ACTION_NOTE_END },
+	{ "for another run the unit is stopped first",
+	  { .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_LIVE, .other_run = true, .same_invocation = true },
+	  ACTION_STOP },
+	{ "a process of another run is stopped, though systemd has restarted it meanwhile",
+	  { .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_LIVE, .other_run = true, .same_invocation = false },
+	  ACTION_STOP },
+	{ "for another run a unit that was stopped is started",
+	  { .unstarted = true, .same_boot = true, .stopped = true },
+	  { .presence = UNIT_IDLE, .other_run = true },
+	  ACTION_START },
+	{ "for another run a failed unit is started",
+	  { .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_FAILED, .other_run = true },
+	  ACTION_START },
+	{ "for another run a unit that is gone is started",
+	  { .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_ABSENT },
+	  ACTION_START },
+	{ "a start of another run that was refused is not repeated",
+	  { .same_boot = true, .start_failed = true },
+	  { .presence = UNIT_FAILED, .other_run = true },
+	  ACTION_NONE },
 	{ "a failed unit is noted and not started",
 	  { .same_boot = true },
 	  { .presence = UNIT_FAILED, .same_invocation = true },
@@ -149,19 +189,21 @@ static const struct row rows[] = {
 /* Over every combination: what must hold whatever the table says. */
 static void test_invariants(void)
 {
-	bool never_starts_tombstone = true, never_touches_foreign = true, quiet_when_busy = true;
+	bool never_starts_halted = true, never_starts_tombstone = true,
+	     never_touches_foreign = true, quiet_when_busy = true;
 
-	for (unsigned bits = 0; bits < 1U << 10; bits++)
+	for (unsigned bits = 0; bits < 1U << 13; bits++)
 		for (int p = UNIT_UNKNOWN; p <= UNIT_CLEANING; p++) {
-			struct wanted w = { bits & 1, bits & 2, bits & 4, bits & 8, bits & 16 };
-			struct actual a = { (enum unit_presence)p,
-					    bits & 32,
-					    bits & 64,
-					    bits & 128,
-					    bits & 256,
-					    bits & 512 };
+			struct wanted w = { bits & 1,  bits & 2,  bits & 4, bits & 8,
+					    bits & 16, bits & 32, bits & 64 };
+			struct actual a = {
+				(enum unit_presence)p, bits & 128,  bits & 256, bits & 512,
+				bits & 1024,	       bits & 2048, bits & 4096
+			};
 			enum action action = reconcile(&w, &a);
 
+			if (w.halted && action == ACTION_START)
+				never_starts_halted = false;
 			if (w.tombstone && action == ACTION_START)
 				never_starts_tombstone = false;
 			if (p == UNIT_FOREIGN && (action == ACTION_START || action == ACTION_STOP ||
@@ -170,6 +212,7 @@ static void test_invariants(void)
 			if (a.busy && action != ACTION_NONE)
 				quiet_when_busy = false;
 		}
+	ok(never_starts_halted, "no combination starts what is halted");
 	ok(never_starts_tombstone, "no combination starts a tombstone");
 	ok(never_touches_foreign, "no combination touches somebody else's unit");
 	ok(quiet_when_busy, "no combination acts while a job runs");

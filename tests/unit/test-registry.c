@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 1, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 2, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
@@ -250,10 +250,19 @@ static void test_removal_takes_all(void)
 
 static void test_results(void)
 {
-	static const struct exit_record killed = { 500, -1, 9, EXIT_REASON_OUT_OF_MEMORY };
-	static const struct exit_record unknown = {};
 	static const char boot[] = "b0000000000000000000000000000000";
 	static const char invocation[] = "10000000000000000000000000000000";
+	struct registry_row result = {
+		.boot_id = "b0000000000000000000000000000000",
+		.invocation_id = "10000000000000000000000000000000",
+		.started_run = 7,
+		.start_time = UINT64_MAX,
+		.restart_count = 4,
+		.stopped = true,
+		.last_exit = { 500, -1, 9, EXIT_REASON_OUT_OF_MEMORY },
+		.cpu_usage = 1234567,
+		.message = (char *)"mémoire",
+	};
 	const struct registry_row *row;
 	struct registry *registry = NULL;
 	char uid[ID128_TEXT_MAX], nobody[ID128_TEXT_MAX];
@@ -263,16 +272,22 @@ static void test_results(void)
 	registry_open(test_file("results.db"), &registry);
 	test_create(registry, "a", 1, NULL, 10, NULL);
 
-	is_int(registry_record_start(registry, nobody, boot, invocation, 1), -ENOENT, "no start");
-	is_int(registry_record_end(registry, nobody, &killed, 1, true, NULL), -ENOENT, "no end");
-	is_int(registry_record_end(registry, uid, &killed, 4, true, "mémoire"), 0, "an end");
-	is_int(registry_record_start(registry, uid, boot, invocation, UINT64_MAX), 0, "a start");
+	definition_new(&result.definition);
+	strcpy(result.definition->uid, nobody);
+	is_int(registry_record_start(registry, &result), -ENOENT, "no start");
+	is_int(registry_record_end(registry, &result), -ENOENT, "no end");
+	is_int(registry_want(registry, nobody, true, 2), -ENOENT, "nothing wanted");
+	strcpy(result.definition->uid, uid);
+	is_int(registry_record_end(registry, &result), 0, "an end");
+	is_int(registry_record_start(registry, &result), 0, "a start");
 	test_load(registry, &seen);
 	row = &seen.rows[0];
 	is_str(row->boot_id, boot, "boot");
 	is_str(row->invocation_id, invocation, "invocation");
 	ok(row->start_time == UINT64_MAX, "start time");
 	ok(!row->stopped, "a start clears stopped");
+	is_int(row->started_run, 7, "which run was started");
+	is_int(row->cpu_usage, 1234567, "processor time");
 	is_int(row->restart_count, 4, "restarts");
 	is_str(row->message, "mémoire", "last words");
 	is_int(row->last_exit.time, 500, "time of the exit");
@@ -280,13 +295,74 @@ static void test_results(void)
 	is_int(row->last_exit.signal, 9, "signal");
 	is_int(row->last_exit.reason, EXIT_REASON_OUT_OF_MEMORY, "reason");
 
-	is_int(registry_record_end(registry, uid, &unknown, 0, true, NULL), 0, "an unknown end");
+	result = (struct registry_row){ .definition = result.definition, .stopped = true };
+	is_int(registry_record_end(registry, &result), 0, "an unknown end");
 	registry_close(registry);
 	registry_open(test_path, &registry);
 	test_load(registry, &seen);
 	row = &seen.rows[0];
 	ok(row->stopped && !row->message && row->last_exit.reason == EXIT_REASON_UNSPECIFIED,
 	   "after a restart it is stopped, without words or reason");
+	definition_unref(result.definition);
+	registry_close(registry);
+}
+
+static void test_want(void)
+{
+	struct registry *registry = NULL;
+	struct registry_row stopped = { .stopped = true };
+	const struct registry_row *row = &seen.rows[0];
+
+	registry_open(test_file("want.db"), &registry);
+	test_create(registry, "a", 1, NULL, 10, NULL);
+	test_load(registry, &seen);
+	ok(row->run == 1 && row->started_run == 0 && !row->halted, "a new row wants its first run");
+	stopped.definition = definition_ref(row->definition);
+	registry_record_end(registry, &stopped);
+	is_int(registry_want(registry, stopped.definition->uid, true, 1), 0, "halt");
+	test_load(registry, &seen);
+	ok(row->halted && row->stopped && row->run == 1, "it is halted, and still stopped");
+	is_int(registry_want(registry, stopped.definition->uid, false, 2), 0, "start");
+	test_load(registry, &seen);
+	ok(!row->halted && !row->stopped && row->run == 2, "it is neither, and wants a second run");
+	definition_unref(stopped.definition);
+	registry_close(registry);
+}
+
+static void test_update(void)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct registry *registry = NULL;
+	struct definition *next;
+	const struct definition *definition;
+	struct registry_row *row = &seen.rows[0];
+
+	registry_open(test_file("update.db"), &registry);
+	test_create(registry, "a", 1, NULL, 10, NULL);
+	test_load(registry, &seen);
+	definition_new(&next);
+	strcpy(next->id, "a");
+	strcpy(next->uid, row->definition->uid);
+	next->create_time = 999;
+	next->update_time = 77;
+	next->generation = 2;
+	next->restart = RESTART_NEVER;
+	string_set(&next->script, "other.js");
+	kv_list_set(&next->labels, "new", "1");
+	kv_list_set(&next->environment, "A", "b");
+	definition_add_arg(next, "x");
+	is_int(registry_update(registry, next, 5), 0, "an update");
+	test_load(registry, &seen);
+	definition = row->definition;
+	is_str(definition->script, "other.js", "the script is the new one");
+	ok(definition->labels.n == 1 && kv_list_get(&definition->labels, "new"), "the labels too");
+	ok(definition->environment.n == 1 && definition->n_args == 1, "environment and arguments");
+	ok(definition->generation == 2 && definition->update_time == 77 && row->run == 5,
+	   "generation, time and run");
+	ok(definition->create_time != 999, "the time of creation stays");
+	registry_tombstone(registry, "a", &refusal);
+	is_int(registry_update(registry, next, 6), -ENOENT, "what is being deleted is not updated");
+	definition_unref(next);
 	registry_close(registry);
 }
 
@@ -378,6 +454,8 @@ int main(void)
 	test_tombstones();
 	test_removal_takes_all();
 	test_results();
+	test_want();
+	test_update();
 	test_many();
 	test_forget(&seen);
 	test_end();

@@ -1,0 +1,202 @@
+/*
+ * StartIndexer, StopIndexer, RestartIndexer and UpdateIndexer: each writes down what is wanted, and
+ * how to get there is then decided like everything else.
+ *
+ * A run is one start that was asked for. A unit tells of which run it is; where that is not the
+ * wanted one, it is stopped and started anew (see model/reconcile.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/log.h"
+#include "manager/private.h"
+#include "model/validate.h"
+
+/* What is wanted has changed: earlier failures do not count any more. */
+static void decide_anew(struct entry *entry)
+{
+	entry->failures = 0;
+	entry->retry = sd_event_source_disable_unref(entry->retry);
+	entry_refresh(entry);
+	if (entry->asked)
+		entry_queue_first(entry);
+	else
+		entry_query(entry); /* what waited for a retry is asked about at once */
+}
+
+/* Writes down what is wanted, on disk first. */
+static int want(struct entry *entry, bool halted, uint64_t run)
+{
+	struct registry_row *row = &entry->row;
+	int r = registry_want(entry->manager->registry, row->definition->uid, halted, run);
+
+	if (r < 0)
+		return r;
+	row->halted = halted;
+	row->run = run;
+	row->stopped &= halted;
+	decide_anew(entry);
+	return 0;
+}
+
+/* It runs, or is on its way to: a Start has nothing to do. */
+static bool is_started(const struct entry *entry)
+{
+	if (entry->row.halted)
+		return false;
+	if (entry->operation == OPERATION_START)
+		return entry->starting_run == entry->row.run;
+	return entry_presence(entry) == UNIT_LIVE && entry_is_current(entry) &&
+	       !unit_state_is_backing_off(&entry->unit);
+}
+
+/* It has ended, and what is wanted is that it stays so. */
+static bool is_halted(const struct entry *entry)
+{
+	enum unit_presence presence = entry_presence(entry);
+
+	return entry->row.halted && entry->operation == OPERATION_NONE &&
+	       (presence == UNIT_ABSENT || presence == UNIT_IDLE || presence == UNIT_FAILED);
+}
+
+static int start(struct entry *entry, manager_done *done, void *userdata)
+{
+	int r = 0;
+
+	if (!is_started(entry))
+		r = want(entry, false, entry->row.run + 1);
+	else if (entry->operation == OPERATION_NONE) {
+		manager_publish(entry->manager);
+		done(NULL, entry->view, userdata);
+		return 0;
+	}
+	return r < 0 ? r : waiter_add(entry, CALL_SETTLE, done, userdata);
+}
+
+static int restart(struct entry *entry, manager_done *done, void *userdata)
+{
+	int r = want(entry, false, entry->row.run + 1);
+
+	return r < 0 ? r : waiter_add(entry, CALL_SETTLE, done, userdata);
+}
+
+static int stop(struct entry *entry, manager_done *done, void *userdata)
+{
+	int r;
+
+	if (is_halted(entry)) {
+		manager_publish(entry->manager);
+		done(NULL, entry->view, userdata);
+		return 0;
+	}
+	r = want(entry, true, entry->row.run);
+	return r < 0 ? r : waiter_add(entry, CALL_STOP, done, userdata);
+}
+
+void manager_control(struct manager *manager, const struct caller *caller, const char *id,
+		     enum control control, manager_done *done, void *userdata)
+{
+	static int (*const controls[])(struct entry *, manager_done *, void *) = {
+		[CONTROL_START] = start,
+		[CONTROL_STOP] = stop,
+		[CONTROL_RESTART] = restart,
+	};
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct entry *entry;
+	int r = find_to_change(manager, caller, id, &entry, &refusal);
+
+	r = r != 0 ? r : controls[control](entry, done, userdata);
+	if (r != 0)
+		call_refuse(r, &refusal, done, userdata);
+}
+
+/* What is stopped stays so when it is changed; what has failed may have been mended by that. */
+static bool shall_run(const struct entry *entry)
+{
+	return !entry->row.halted && !entry->row.stopped;
+}
+
+/* Takes over the definition, on disk first, and for another run its spec. */
+static int replace(struct entry *entry, struct definition *next, struct spec *spec)
+{
+	struct registry_row *row = &entry->row;
+	uint64_t run = row->run + (spec ? 1 : 0);
+	int r;
+
+	next->generation++;
+	next->update_time = now_usec(CLOCK_REALTIME);
+	r = registry_update(entry->manager->registry, next, run);
+	if (r < 0)
+		return r;
+	definition_unref(row->definition);
+	row->definition = definition_ref(next);
+	row->run = run;
+	spec_clear(&entry->spec); /* of the definition before */
+	if (spec) {
+		entry->spec = *spec;
+		*spec = (struct spec){};
+		decide_anew(entry);
+	} else {
+		entry_refresh(entry);
+	}
+	log_info("indexers/%s is updated%s", next->id, spec ? ", and started anew" : "");
+	return 0;
+}
+
+/* The definition that follows, checked as far as it differs; NONE where it does not. */
+static int make_next(const struct entry *entry, const struct update *update,
+		     struct definition **ret, struct spec *spec, enum difference *difference,
+		     struct refusal *refusal)
+{
+	_cleanup_(definition_unrefp) struct definition *next = NULL;
+	int r = update_apply(update, entry->row.definition, &next, refusal);
+
+	r = r != 0 ? r : inherit_project(next, entry->parent);
+	r = r != 0 ? r : definition_validate(next, refusal);
+	if (r != 0)
+		return r;
+	*difference = definition_compare(entry->row.definition, next);
+	if (*difference == DIFFERENCE_INSIDE)
+		r = make_ready(entry->manager, next, spec, refusal);
+	if (r == 0)
+		*ret = TAKE(next);
+	return r;
+}
+
+static int update(struct entry *entry, const struct update *request, enum update_effect *effect,
+		  manager_done *done, void *userdata, struct refusal *refusal)
+{
+	_cleanup_(definition_unrefp) struct definition *next = NULL;
+	_cleanup_(spec_clear) struct spec spec = {};
+	enum difference difference;
+	int r = make_next(entry, request, &next, &spec, &difference, refusal);
+
+	if (r != 0)
+		return r;
+	*effect = difference != DIFFERENCE_INSIDE ? UPDATE_GOES_ON
+		  : shall_run(entry)		  ? UPDATE_RESTARTS
+						  : UPDATE_STAYS_STOPPED;
+	if (difference != DIFFERENCE_NONE)
+		r = replace(entry, next, *effect == UPDATE_RESTARTS ? &spec : NULL);
+	if (r != 0)
+		return r;
+	if (*effect == UPDATE_RESTARTS)
+		return waiter_add(entry, CALL_SETTLE, done, userdata);
+	manager_publish(entry->manager);
+	done(NULL, entry->view, userdata);
+	return 0;
+}
+
+void manager_update(struct manager *manager, const struct caller *caller, const char *id,
+		    const struct update *request, enum update_effect *effect, manager_done *done,
+		    void *userdata)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct entry *entry;
+	int r = find_to_change(manager, caller, id, &entry, &refusal);
+
+	r = r != 0 ? r : update(entry, request, effect, done, userdata, &refusal);
+	if (r != 0)
+		call_refuse(r, &refusal, done, userdata);
+}
