@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/util.h"
 #include "ctl/value.h"
+#include "model/rfc3339.h"
 
 #define SPAN_MAX ((uint64_t)INT64_MAX) /* microseconds; what others calculate with */
 
@@ -124,50 +125,17 @@ int parse_span(const char *text, uint64_t *ret)
 	return -EINVAL;
 }
 
-/* "+02:00", "-05:30" or "Z" up to the end of the text, in seconds east of Greenwich. */
-static int parse_offset(const char *text, long *ret)
-{
-	unsigned hours, minutes;
-	int end = 0;
-
-	if (streq(text, "Z") || streq(text, "z")) {
-		*ret = 0;
-		return 0;
-	}
-	if (sscanf(text, "%*1[+-]%2u:%2u%n", &hours, &minutes, &end) != 2 || text[end] ||
-	    end != 6 || hours > 23 || minutes > 59)
-		return -EINVAL;
-	*ret = (long)(hours * 3600 + minutes * 60) * (text[0] == '-' ? -1 : 1);
-	return 0;
-}
-
 /* The C library turns the 31st of February into March; a person who writes it has made a mistake.
  */
-static int seconds_of(struct tm *tm, time_t (*convert)(struct tm *), time_t *ret)
+static int seconds_of(struct tm *tm, time_t *ret)
 {
 	struct tm asked = *tm;
-	time_t seconds = convert(tm);
+	time_t seconds = mktime(tm);
 
 	if (tm->tm_mday != asked.tm_mday || tm->tm_mon != asked.tm_mon || asked.tm_sec > 59 ||
 	    asked.tm_min > 59 || asked.tm_hour > 23 || seconds < 0)
 		return -EINVAL;
 	*ret = seconds;
-	return 0;
-}
-
-static int parse_rfc3339(const char *text, uint64_t *ret)
-{
-	struct tm tm = { 0 };
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	uint64_t fraction;
-	time_t seconds;
-	long offset;
-
-	if (!rest || scan_fraction(&rest, USEC_PER_SEC, &fraction) < 0 ||
-	    parse_offset(rest, &offset) < 0 || seconds_of(&tm, timegm, &seconds) < 0 ||
-	    seconds < offset)
-		return -EINVAL;
-	*ret = (uint64_t)(seconds - offset) * USEC_PER_SEC + fraction;
 	return 0;
 }
 
@@ -182,12 +150,24 @@ static int parse_local(const char *text, uint64_t *ret)
 
 		if (!rest || *rest)
 			continue;
-		if (seconds_of(&tm, mktime, &seconds) < 0)
+		if (seconds_of(&tm, &seconds) < 0)
 			return -EINVAL;
 		*ret = (uint64_t)seconds * USEC_PER_SEC;
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* What lies beyond the microsecond is left out. */
+static int parse_universal(const char *text, uint64_t *ret)
+{
+	int64_t usec;
+	bool beyond;
+
+	if (rfc3339_parse(text, &usec, &beyond) < 0 || usec < 0)
+		return -EINVAL;
+	*ret = (uint64_t)usec;
+	return 0;
 }
 
 int parse_time(const char *text, uint64_t now, uint64_t *ret)
@@ -206,7 +186,7 @@ int parse_time(const char *text, uint64_t now, uint64_t *ret)
 		*ret = value * USEC_PER_SEC;
 		return 0;
 	}
-	return parse_local(text, ret) == 0 ? 0 : parse_rfc3339(text, ret);
+	return parse_local(text, ret) == 0 ? 0 : parse_universal(text, ret);
 }
 
 int parse_key_value(const char *text, struct kv_list *list)

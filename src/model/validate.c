@@ -28,7 +28,7 @@ static void name_member(char field[FIELD_SIZE], const char *list, const char *ke
 		snprintf(field, FIELD_SIZE, "indexer.%s[%zu]", list, i);
 }
 
-static bool label_key_valid(const char *key)
+bool label_key_valid(const char *key)
 {
 	size_t n = strnlen(key, LABEL_KEY_MAX + 1);
 

@@ -50,3 +50,6 @@ bool environment_key_valid(const char *key);
 
 /* Whether indexerd or systemd sets the variable for an indexer, so that nobody else may. */
 bool environment_key_reserved(const char *key);
+
+/* Whether it is 1 to LABEL_KEY_MAX of A-Z a-z 0-9 - _ . / between letters or digits. */
+bool label_key_valid(const char *key);
