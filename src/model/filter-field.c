@@ -164,6 +164,8 @@ int filter_field_find(const struct filter_lex *lex, const struct filter_member *
 		if (member->words[i].star)
 			return filter_lex_refuse(lex, member->words[i].star,
 						 "the name of a field or of a label has no *");
+	if (word->quoted)
+		return filter_lex_refuse(lex, word->at, "a field is not quoted");
 	if (!field)
 		return filter_lex_refuse(lex, word->at,
 					 "there is no field '%.*s' to filter by; there are " FIELDS,
@@ -231,14 +233,24 @@ static int read_text(const struct filter_lex *lex, const struct filter_word *wor
 	return 0;
 }
 
+/* Whether a comparison of equality with a name can be true at all. */
+static bool name_possible(const struct filter_term *term)
+{
+	const char *id = startswith(term->text, NAME_PREFIX);
+
+	if (term->test == FILTER_EQUAL)
+		return id_valid(id) || (term->field == FILTER_SPAWNED_BY && term->size == 0);
+	if (term->test == FILTER_BEGINS)
+		return id || startswith(NAME_PREFIX, term->text);
+	return true;
+}
+
 static int read_name(const struct filter_lex *lex, const struct filter_word *word,
 		     struct filter_term *term)
 {
-	bool none = term->field == FILTER_SPAWNED_BY && word->size == 0;
-	const char *id = startswith(word->text, NAME_PREFIX);
 	int r = read_text(lex, word, term);
 
-	if (r != 0 || term->test != FILTER_EQUAL || none || id_valid(id))
+	if (r != 0 || name_possible(term))
 		return r;
 	return filter_lex_refuse(
 		lex, word->at, "expected a name such as \"" NAME_PREFIX "my-indexer\", not '%.*s'",

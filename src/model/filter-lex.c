@@ -66,7 +66,7 @@ int filter_lex_expected(const struct filter_lex *lex, const char *expected)
 	size_t n = strcspn(lex->at, ends[FILTER_WORD_NAME]);
 
 	if (*lex->at == '\0')
-		return filter_lex_refuse(lex, lex->at, "expected %s, and the filter ends here",
+		return filter_lex_refuse(lex, lex->at, "expected %s, but the filter ends",
 					 expected);
 	/* A character with a meaning of its own is ASCII. */
 	return filter_lex_refuse(lex, lex->at, "expected %s, not '%.*s'", expected,

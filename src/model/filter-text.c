@@ -1,5 +1,6 @@
 /*
- * The canonical text of a filter: one spelling for each tree. It parses again, into the same tree.
+ * The canonical text of a filter: one spelling for each tree. It parses into the same tree again,
+ * unless its quotes and parentheses have made it pass a limit.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -178,25 +178,21 @@ struct db *db_close(struct db *db)
 /* Runs a statement that has a text as its only answer, and checks it. */
 static int expect(struct db *db, const char *sql, const char *want)
 {
-	sqlite3_stmt *statement = NULL;
+	_cleanup_(db_finalizep) sqlite3_stmt *statement = NULL;
 	const char *got;
-	int code, r = 0;
+	int r;
 
-	code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code != SQLITE_ROW) {
-		r = db_error(db, sql, code);
-	} else {
-		got = (const char *)sqlite3_column_text(statement, 0);
-		if (!got || !streq(got, want)) {
-			log_error("registry %s: %s: %s; " RESCUE, db->path, sql,
-				  got ? got : "nothing");
-			r = -EIO;
-		}
-	}
-	sqlite3_finalize(statement);
-	return r;
+	r = db_prepare(db, sql, &statement);
+	if (r < 0)
+		return r;
+	r = db_step(db, statement);
+	if (r < 0)
+		return r;
+	got = (const char *)sqlite3_column_text(statement, 0);
+	if (got && streq(got, want))
+		return 0;
+	log_error("registry %s: %s: %s; " RESCUE, db->path, sql, got ? got : "nothing");
+	return -EIO;
 }
 
 int db_settle(struct db *db)
@@ -242,18 +238,29 @@ int db_run(struct db *db, const char *sql)
 
 int db_run_int64(struct db *db, const char *sql, int64_t *ret)
 {
-	sqlite3_stmt *statement = NULL;
-	int code, r = 0;
+	_cleanup_(db_finalizep) sqlite3_stmt *statement = NULL;
+	int r;
 
-	code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*ret = sqlite3_column_int64(statement, 0);
-	else
-		r = db_error(db, sql, code);
-	sqlite3_finalize(statement);
-	return r;
+	r = db_prepare(db, sql, &statement);
+	if (r < 0)
+		return r;
+	r = db_step(db, statement);
+	if (r <= 0)
+		return r < 0 ? r : db_error(db, sql, SQLITE_DONE);
+	*ret = sqlite3_column_int64(statement, 0);
+	return 0;
+}
+
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret)
+{
+	int code = sqlite3_prepare_v2(db->connection, sql, -1, ret, NULL);
+
+	return code == SQLITE_OK ? 0 : db_error(db, sql, code);
+}
+
+void db_finalizep(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
 }
 
 int db_statement(struct db *db, enum statement statement, sqlite3_stmt **ret)

@@ -48,6 +48,10 @@ int db_statement(struct db *db, enum statement statement, sqlite3_stmt **ret);
 void db_statement_donep(sqlite3_stmt **statement);
 #define _cleanup_statement_ _cleanup_(db_statement_donep)
 
+/* A statement of SQL that is made for one use, to be given back by the cleanup. */
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret);
+void db_finalizep(sqlite3_stmt **statement);
+
 /* One step: 1 with a row, 0 at the end, or a negative errno. */
 int db_step(struct db *db, sqlite3_stmt *statement);
 

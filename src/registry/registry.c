@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/util.h"
 #include "registry/db.h"
+#include "registry/page.h"
 #include "registry/rows.h"
 #include "registry/schema.h"
 
@@ -115,6 +116,12 @@ int registry_load(struct registry *registry, int (*each)(struct registry_row *ro
 		return -EIO;
 	}
 	return 0;
+}
+
+int registry_list(struct registry *registry, const struct filter *filter, const char *after,
+		  int (*each)(const char *id, void *userdata), void *userdata)
+{
+	return page_walk(registry->db, filter, after, each, userdata);
 }
 
 /* Looks an id up: 1 where it is there, 0 where it is not. */

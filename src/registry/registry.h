@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "common/cleanup.h"
+#include "model/filter.h"
 #include "model/indexer.h"
 #include "model/refusal.h"
 
@@ -53,6 +54,16 @@ DEFINE_CLEANUP(struct registry, registry_close);
  */
 int registry_load(struct registry *registry, int (*each)(struct registry_row *row, void *userdata),
 		  void *userdata);
+
+/*
+ * Calls `each` with the ids that a filter lets pass, in their order, from the first one after
+ * `after` on ("": from the beginning). Where filter_reads_status() says so, that is every id that
+ * might pass, since the status is not stored here: filter_matches() has the last word. A non-zero
+ * return of `each` ends the walk, when its page is full, say, and is returned. `each` must not call
+ * the registry. What a page costs depends on the rows that it goes over, not on those before it.
+ */
+int registry_list(struct registry *registry, const struct filter *filter, const char *after,
+		  int (*each)(const char *id, void *userdata), void *userdata);
 
 /*
  * Puts in a new indexer. REFUSED: ALREADY_EXISTS (INDEXER_EXISTS: the id), FAILED_PRECONDITION

@@ -86,7 +86,33 @@ static const char migration_2[] =
 	"UPDATE indexers SET started_run = 1 WHERE boot_id <> '';"
 	"PRAGMA user_version = 2;";
 
-static const char *const migrations[] = { migration_1, migration_2 };
+/*
+ * Pages of a list under a filter: each index ends with the id, so that what it finds for one value
+ * comes in the order of the list, and a page begins behind the last id of the one before. Labels
+ * have a copy of their indexer's id for that; an id never changes.
+ */
+static const char migration_3[] =
+	"CREATE TABLE labels_with_id ("
+	" indexer INTEGER NOT NULL REFERENCES indexers (key) ON DELETE CASCADE,"
+	" id TEXT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" value TEXT NOT NULL,"
+	" PRIMARY KEY (indexer, name)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO labels_with_id (indexer, id, name, value)"
+	" SELECT indexer, indexers.id, name, value FROM labels"
+	" JOIN indexers ON indexers.key = labels.indexer;"
+	"DROP TABLE labels;"
+	"ALTER TABLE labels_with_id RENAME TO labels;"
+	"CREATE INDEX labels_name ON labels (name, id);"
+	"CREATE INDEX labels_value ON labels (name, value, id);"
+	"DROP INDEX indexers_parent;"
+	"CREATE INDEX indexers_parent ON indexers (parent, id);"
+	"CREATE INDEX indexers_runtime ON indexers (runtime, id);"
+	"CREATE INDEX indexers_script ON indexers (script, id);"
+	"PRAGMA user_version = 3;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

@@ -17,7 +17,8 @@ const char *const statement_sql[STATEMENTS] = {
 		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
 		" update_time, generation)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, name, value) VALUES (?1, ?2, ?3)",
+	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, id, name, value)"
+				   " SELECT key, id, ?2, ?3 FROM indexers WHERE key = ?1",
 	[STATEMENT_INSERT_ENVIRONMENT] =
 		"INSERT INTO environment (indexer, name, value) VALUES (?1, ?2, ?3)",
 	[STATEMENT_INSERT_ARG] = "INSERT INTO args (indexer, position, value) VALUES (?1, ?2, ?3)",

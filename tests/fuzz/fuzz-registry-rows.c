@@ -30,7 +30,7 @@ static const struct {
 	{ "exit_code", "UPDATE indexers SET exit_code = ?1" },
 	{ "exit_reason", "UPDATE indexers SET exit_reason = ?1" },
 	{ "message", "UPDATE indexers SET message = ?1" },
-	{ "label", "INSERT OR REPLACE INTO labels VALUES (2, ?1, ?1)" },
+	{ "label", "INSERT OR REPLACE INTO labels VALUES (2, 'child', ?1, ?1)" },
 	{ "environment", "INSERT OR REPLACE INTO environment VALUES (2, 'A', ?1)" },
 	{ "arg", "INSERT OR REPLACE INTO args VALUES (2, 0, ?1)" },
 };

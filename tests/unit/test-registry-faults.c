@@ -265,7 +265,7 @@ static void test_edited(void)
 		"UPDATE indexers SET exit_reason = -1",
 		"UPDATE indexers SET restart_count = 1 << 33",
 		"UPDATE indexers SET invocation_id = 'abc'",
-		"INSERT INTO labels VALUES (1, 'a', 'x' || char(0))",
+		"INSERT INTO labels VALUES (1, 'a', 'a', 'x' || char(0))",
 		"INSERT INTO args VALUES (1, 0, char(0))",
 		"UPDATE indexers SET parent = key",
 	};
