@@ -68,7 +68,7 @@ int id_from_name(const char *name, const char *field, const char **ret, struct r
 void name_from_id(const char *id, char *buffer)
 {
 	assert(id_valid(id));
-	snprintf(buffer, NAME_MAX_SIZE, NAME_PREFIX "%s", id);
+	stpcpy(stpcpy(buffer, NAME_PREFIX), id);
 }
 
 void unit_from_id(const char *id, char *buffer)

@@ -1,14 +1,16 @@
 /*
  * What the model writes for strangers' eyes and takes back from their hands: refusals, UTF-8,
- * tokens.
+ * tokens, times.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/util.h"
 #include "model/page_token.h"
 #include "model/refusal.h"
+#include "model/rfc3339.h"
 #include "model/utf8.h"
 #include "tap.h"
 
@@ -237,8 +239,66 @@ static void test_tokens(void)
 	is_int(read_token(huge, "", id), REFUSED, "nor are 100,000 letters");
 }
 
+/* What a text is read as, and written back. */
+static const char *read_time(const char *text)
+{
+	static char buffer[RFC3339_MAX];
+	int64_t usec;
+	bool beyond;
+	int r = rfc3339_parse(text, &usec, &beyond);
+
+	if (r < 0)
+		return r == -ERANGE ? "out of range" : r == -EINVAL ? "none" : "another error";
+	rfc3339_write(usec, beyond, buffer);
+	return buffer;
+}
+
+static void test_times(void)
+{
+	static const char *const cases[][2] = {
+		{ "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z" },
+		{ "2026-01-31T12:00:00.5+02:00", "2026-01-31T10:00:00.500000Z" },
+		{ "2026-01-31t12:00:00-09:30", "2026-01-31T21:30:00Z" },
+		{ "2026-01-01T00:30:00+00:31", "2025-12-31T23:59:00Z" },
+		{ "1969-12-31T23:59:59.999999z", "1969-12-31T23:59:59.999999Z" },
+		{ "0001-01-01T00:00:00.000001Z", "0001-01-01T00:00:00.000001Z" },
+		{ "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999995Z" },
+		{ "2026-01-31T12:00:00.000000000Z", "2026-01-31T12:00:00Z" },
+		{ "2026-01-31T12:00:00.0000000001Z", "2026-01-31T12:00:00.0000005Z" },
+		{ "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z" },
+		{ "2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z" },
+		{ "2023-02-29T00:00:00Z", "none" },
+		{ "1900-02-29T00:00:00Z", "none" },
+		{ "2026-04-31T00:00:00Z", "none" },
+		{ "2026-00-01T00:00:00Z", "none" },
+		{ "2026-13-01T00:00:00Z", "none" },
+		{ "2026-01-00T00:00:00Z", "none" },
+		{ "2026-01-31T24:00:00Z", "none" },
+		{ "2026-01-31T12:60:00Z", "none" },
+		{ "2016-12-31T23:59:60Z", "none" },
+		{ "2026-01-31T12:00:00.Z", "none" },
+		{ "2026-01-31T12:00:00", "none" },
+		{ "2026-01-31T12:00Z", "none" },
+		{ "2026-01-31 12:00:00Z", "none" },
+		{ "2026-1-31T12:00:00Z", "none" },
+		{ "2026-01-31T12:00:00+24:00", "none" },
+		{ "2026-01-31T12:00:00+02:60", "none" },
+		{ "2026-01-31T12:00:00+0200", "none" },
+		{ "2026-01-31T12:00:00Zx", "none" },
+		{ "+026-01-31T12:00:00Z", "none" },
+		{ "", "none" },
+		{ "0000-12-31T23:59:59Z", "out of range" },
+		{ "0001-01-01T00:00:00+00:01", "out of range" },
+		{ "9999-12-31T23:59:59-00:01", "out of range" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+		is_str(read_time(cases[i][0]), cases[i][1], "time '%s'", cases[i][0]);
+}
+
 int main(void)
 {
+	test_times();
 	test_utf8();
 	test_escapes();
 	test_cut();
