@@ -21,7 +21,8 @@
 struct parser {
 	struct filter_lex lex;
 	struct filter *filter;
-	size_t depth; /* open parentheses */
+	size_t depth;	/* open parentheses */
+	size_t n_words; /* that stand alone */
 	/* Inside of an argument's parentheses: what each value there is compared with. */
 	const struct filter_subject *subject;
 };
@@ -160,6 +161,9 @@ static int parse_word(struct parser *p, struct filter_node **ret)
 		r = check_function(p, word.at);
 	if (r == 0)
 		r = filter_field_word(&p->lex, &word, &term);
+	if (r == 0 && p->n_words++ == FILTER_WORDS_MAX)
+		r = filter_lex_refuse(&p->lex, word.at, "a filter has at most %d words alone",
+				      FILTER_WORDS_MAX);
 	if (r == 0)
 		r = new_term(p, word.at, &term, ret);
 	return r;

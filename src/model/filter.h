@@ -27,10 +27,13 @@
 #include "model/indexer.h"
 #include "model/refusal.h"
 
-/* Limits, so that no request is a query of death: bytes, comparisons and words, open parentheses.
+/*
+ * Limits, so that no request is a query of death: bytes; comparisons and words; words alone, each
+ * of which goes through all texts of a row; open parentheses.
  */
 #define FILTER_SIZE_MAX	 8192
 #define FILTER_TERMS_MAX 100
+#define FILTER_WORDS_MAX 10
 #define FILTER_DEPTH_MAX 16
 
 struct filter;

@@ -166,19 +166,24 @@ static void test_limits(void)
 	       "8193: a filter has at most 8192 bytes", "one byte more");
 	is_str(show(repeat("", "ä", FILTER_SIZE_MAX / 2, "a")),
 	       "4097: a filter has at most 8192 bytes", "characters are counted, not bytes");
-	is_str(show(repeat("", "a ", FILTER_TERMS_MAX, "")), "passes",
+	is_str(show(repeat("", "a ", FILTER_WORDS_MAX, "")), "passes",
 	       "as many words as there may be");
-	is_str(show(repeat("", "a ", FILTER_TERMS_MAX, "x")),
-	       "201: a filter has at most 100 comparisons and words", "one more");
-	is_str(show(repeat("a b", " OR -(b c)", FILTER_TERMS_MAX / 2 - 1, "")), "passes",
-	       "as many groups as there can be");
+	is_str(show(repeat("", "a ", FILTER_WORDS_MAX, "x")),
+	       "21: a filter has at most 10 words alone", "one more");
+	is_str(show(repeat("script:a", " script:a", FILTER_TERMS_MAX - 1, "")), "passes",
+	       "as many comparisons as there may be");
+	is_str(show(repeat("", "script:a ", FILTER_TERMS_MAX, "x")),
+	       "901: a filter has at most 100 comparisons and words", "one more");
+	is_str(show(repeat("script:a script:a", " OR -(script:a script:a)",
+			   FILTER_TERMS_MAX / 2 - 1, "")),
+	       "passes", "as many groups as there can be");
 	is_str(show(repeat("", "(", FILTER_DEPTH_MAX, "")), "17: " OPERAND ", but the filter ends",
 	       "as many parentheses as there may be");
 	is_str(show(repeat("", "(", FILTER_DEPTH_MAX + 1, "a")),
 	       "17: more than 16 open parentheses", "one more");
 	is_str(show(repeat("labels.a = ", "(", FILTER_DEPTH_MAX + 1, "a")),
 	       "28: more than 16 open parentheses", "in an argument too");
-	is_str(show(repeat("", "(a) ", FILTER_TERMS_MAX, "")), "passes",
+	is_str(show(repeat("", "(script:a) ", FILTER_TERMS_MAX, "")), "passes",
 	       "closed ones do not count");
 	got = show(repeat("", "ä", 1000, " = x"));
 	ok(strstr(got, "no field 'ääää") && !strstr(got, "\\x") && strlen(got) < 300,
