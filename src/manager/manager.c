@@ -312,6 +312,17 @@ int manager_reload(struct manager *manager)
 	return 0;
 }
 
+bool manager_list_has_index(const struct filter *filter)
+{
+	return registry_list_has_index(filter);
+}
+
+int manager_list(struct manager *manager, const struct filter *filter, const char *after,
+		 int (*each)(const char *id, void *userdata), void *userdata)
+{
+	return registry_list(manager->registry, filter, after, each, userdata);
+}
+
 struct snapshot_box *manager_snapshots(struct manager *manager)
 {
 	return manager->snapshots;

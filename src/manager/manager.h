@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "model/caller.h"
+#include "model/filter.h"
 #include "model/indexer.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
@@ -89,6 +90,11 @@ void manager_delete(struct manager *manager, const struct caller *caller, const 
  */
 typedef void manager_identified(int error, const struct caller *caller, void *userdata);
 void manager_identify(struct manager *manager, int fd, manager_identified *done, void *userdata);
+
+/* The registry's pages under a filter, where an index leads to them: see registry_list(). */
+bool manager_list_has_index(const struct filter *filter);
+int manager_list(struct manager *manager, const struct filter *filter, const char *after,
+		 int (*each)(const char *id, void *userdata), void *userdata);
 
 /* Called whenever an indexer has left for good, after the snapshot without it is published. One
  * listener. */

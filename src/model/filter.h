@@ -7,18 +7,17 @@
  *
  * The grammar is the one that AIP-160 publishes. What is decided here, where it leaves a choice:
  *
- *	!=		is true wherever = is not: also of a label that is not there
- *	a b		is a AND b; OR binds closer than AND
- *	word		alone is found anywhere in id, spawned_by, runtime, script, and the labels'
- *keys and values; case matters field:*		the field is there: a label of that key, any other
- *field not at its default labels:KEY	the label is there; labels:* any label
- *	field:value	is field = value
- *	f = (a OR b)	is (f = a OR f = b)
- *	"a*" "*a" "*a*"	with = != and :, a text that begins, ends, or has a in it. A star anywhere
- *else is refused; \* in quotes is a star
- *	"\"" "\\"	a quote, a backslash; other escapes are refused
- *	missing		spawned_by of a root is "", and < <= > >= are false of a label that is not
- *there functions	there are none
+ * - `!=` is true wherever `=` is not, also of a label that is not there. Order (< <= > >=) is false
+ *   of a label that is not there. spawned_by of a root is "".
+ * - `a b` is a AND b, and OR binds closer than AND. `f = (a OR b)` is (f = a OR f = b).
+ * - A word alone is found anywhere in id, spawned_by, runtime, script, and the labels' keys and
+ *   values; case matters.
+ * - `field:value` is field = value; `labels:KEY` that the label is there, `labels:*` any label,
+ *   `field:*` that the field is not at its default.
+ * - "a*", "*a" and "*a*", with =, != and :, are texts that begin with a, end in it, or have it
+ *   inside. A star anywhere else is refused; \* in quotes is a star, \" a quote, \\ a backslash,
+ *   and other escapes are refused.
+ * - There are no functions.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -32,6 +32,7 @@ struct db {
 	sqlite3 *connection;
 	char *path;
 	sqlite3_stmt *statements[STATEMENTS];
+	int thousands_left; /* of instructions, see db_bound_work() */
 };
 
 static const struct {
@@ -286,9 +287,28 @@ void db_statement_donep(sqlite3_stmt **statement)
 	sqlite3_clear_bindings(*statement);
 }
 
+static int on_progress(void *userdata)
+{
+	struct db *db = userdata;
+
+	return --db->thousands_left <= 0;
+}
+
+void db_bound_work(struct db *db, int instructions)
+{
+	db->thousands_left = instructions / 1000 + 1;
+	if (instructions > 0)
+		sqlite3_progress_handler(db->connection, 1000, on_progress, db);
+	else
+		sqlite3_progress_handler(db->connection, 0, NULL, NULL);
+}
+
 int db_step(struct db *db, sqlite3_stmt *statement)
 {
 	int code = sqlite3_step(statement);
+
+	if (code == SQLITE_INTERRUPT)
+		return -EINTR;
 
 	if (code == SQLITE_ROW)
 		return 1;

@@ -52,6 +52,12 @@ void db_statement_donep(sqlite3_stmt **statement);
 int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret);
 void db_finalizep(sqlite3_stmt **statement);
 
+/*
+ * Bounds the work of the steps that follow, in instructions of SQLite's machine (the nearest
+ * thousand): beyond it db_step() is -EINTR, without a word in the log. 0 is no bound.
+ */
+void db_bound_work(struct db *db, int instructions);
+
 /* One step: 1 with a row, 0 at the end, or a negative errno. */
 int db_step(struct db *db, sqlite3_stmt *statement);
 

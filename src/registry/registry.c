@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/util.h"
 #include "registry/db.h"
+#include "registry/filter-plan.h"
 #include "registry/page.h"
 #include "registry/rows.h"
 #include "registry/schema.h"
@@ -122,6 +123,14 @@ int registry_list(struct registry *registry, const struct filter *filter, const 
 		  int (*each)(const char *id, void *userdata), void *userdata)
 {
 	return page_walk(registry->db, filter, after, each, userdata);
+}
+
+bool registry_list_has_index(const struct filter *filter)
+{
+	struct filter_plan plan;
+
+	filter_plan_make(filter, "", &plan);
+	return plan.driver >= FILTER_DRIVER_LABEL_NAME;
 }
 
 /* Looks an id up: 1 where it is there, 0 where it is not. */

@@ -60,10 +60,14 @@ int registry_load(struct registry *registry, int (*each)(struct registry_row *ro
  * `after` on ("": from the beginning). Where filter_reads_status() says so, that is every id that
  * might pass, since the status is not stored here: filter_matches() has the last word. A non-zero
  * return of `each` ends the walk, when its page is full, say, and is returned. `each` must not call
- * the registry. What a page costs depends on the rows that it goes over, not on those before it.
+ * the registry. What a page costs depends on the rows that it goes over, not on those before it;
+ * where that is more than a millisecond or two, the walk ends with -EINTR.
  */
 int registry_list(struct registry *registry, const struct filter *filter, const char *after,
 		  int (*each)(const char *id, void *userdata), void *userdata);
+
+/* Whether an index leads registry_list() straight to the few rows that a filter may let pass. */
+bool registry_list_has_index(const struct filter *filter);
 
 /*
  * Puts in a new indexer. REFUSED: ALREADY_EXISTS (INDEXER_EXISTS: the id), FAILED_PRECONDITION
