@@ -164,8 +164,11 @@ void manager_publish(struct manager *manager)
 		goto failed;
 	}
 	(void)TAKE(views);
-	snapshot_box_put(manager->snapshots, snapshot);
+	snapshot_box_put(manager->snapshots, snapshot_ref(snapshot));
 	manager->dirty = false;
+	if (manager->published)
+		manager->published(snapshot, manager->published_userdata);
+	snapshot_unref(snapshot);
 	return;
 
 failed: /* stays dirty, so the next change tries again */
@@ -338,6 +341,16 @@ void manager_on_stopped(struct manager *manager, manager_removed *stopped, void 
 {
 	manager->stopped = stopped;
 	manager->stopped_userdata = userdata;
+}
+
+void manager_on_published(struct manager *manager, manager_published *published, void *userdata)
+{
+	_cleanup_(snapshot_unrefp) struct snapshot *snapshot = snapshot_box_get(manager->snapshots);
+
+	manager->published = published;
+	manager->published_userdata = userdata;
+	if (published)
+		published(snapshot, userdata);
 }
 
 void manager_on_synced(struct manager *manager, manager_synced *synced, void *userdata)

@@ -105,6 +105,13 @@ void manager_on_removed(struct manager *manager, manager_removed *removed, void 
  */
 void manager_on_stopped(struct manager *manager, manager_removed *stopped, void *userdata);
 
+/*
+ * Called with each snapshot, on the main loop's thread, when any thread can already get it; and
+ * once now with the present one.
+ */
+typedef void manager_published(struct snapshot *snapshot, void *userdata);
+void manager_on_published(struct manager *manager, manager_published *published, void *userdata);
+
 /* Called once, when systemd has been asked about all units for the first time and was told all. */
 typedef void manager_synced(void *userdata);
 void manager_on_synced(struct manager *manager, manager_synced *synced, void *userdata);

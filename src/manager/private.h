@@ -111,6 +111,8 @@ struct manager {
 
 	manager_removed *removed, *stopped;
 	void *removed_userdata, *stopped_userdata;
+	manager_published *published;
+	void *published_userdata;
 	manager_synced *on_synced;
 	void *synced_userdata;
 };

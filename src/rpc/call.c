@@ -408,7 +408,7 @@ static int admit(struct call *call, grpc_slice path, struct refusal *refusal)
 	int r;
 
 	call->method = method_find(bytes, n);
-	if (!call->method || !call->method->run)
+	if (!call->method)
 		return refuse(refusal, CODE_UNIMPLEMENTED, "METHOD_NOT_SERVED", NULL,
 			      "%.*s is not served by this version of indexerd",
 			      (int)MIN(n, (size_t)256), bytes);

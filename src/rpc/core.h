@@ -21,6 +21,7 @@
 
 struct call;
 struct stream;
+struct watch_hub;
 TAILQ_HEAD(call_list, call);
 TAILQ_HEAD(stream_list, stream);
 
@@ -31,6 +32,7 @@ struct rpc_core {
 	struct journal *journal;	/* any thread */
 	struct loop_queue *loop;
 	struct queue *queue;
+	struct watch_hub *watch;
 	struct rpc_limits limits;
 	atomic_bool stopping; /* health says NOT_SERVING */
 

@@ -1,6 +1,5 @@
 /*
- * The table of all rpcs; see methods.h. A row without a function is an rpc that this version does
- * not serve: it is answered UNIMPLEMENTED, by name.
+ * The table of all rpcs; see methods.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -49,8 +48,8 @@ static const struct method methods[] = {
 	  method_stop_indexer, NULL, false },
 	{ RUNNER("RestartIndexer"), &indexerd__v1__restart_indexer_request__descriptor,
 	  method_restart_indexer, NULL, false },
-	{ RUNNER("WatchIndexers"), &indexerd__v1__watch_indexers_request__descriptor, NULL, NULL,
-	  true },
+	{ RUNNER("WatchIndexers"), &indexerd__v1__watch_indexers_request__descriptor,
+	  method_watch_indexers, NULL, true },
 };
 
 void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata)

@@ -20,6 +20,7 @@ method_run method_start_indexer;
 method_run method_stop_indexer;
 method_run method_restart_indexer;
 method_run method_stream_logs;
+method_run method_watch_indexers;
 method_run method_health_check;
 method_run method_health_watch;
 method_run method_reflect;

@@ -16,6 +16,7 @@
 #include "rpc/face.h"
 #include "rpc/listener.h"
 #include "rpc/stream.h"
+#include "rpc/watch.h"
 
 #define THREADS_DEFAULT 2
 #define ABANDON_USEC	(5 * USEC_PER_SEC) /* how long freeing waits for cancelled calls */
@@ -234,6 +235,13 @@ static void on_removed(const char *uid, void *userdata)
 	streams_indexer_removed(server->core, uid);
 }
 
+static void on_published(struct snapshot *snapshot, void *userdata)
+{
+	struct rpc_server *server = userdata;
+
+	watch_hub_publish(server->core->watch, snapshot);
+}
+
 int rpc_server_new(sd_event *event, const struct rpc_server_config *config, struct rpc_server **ret)
 {
 	_cleanup_(rpc_server_freep) struct rpc_server *server = calloc(1, sizeof(*server));
@@ -253,12 +261,16 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 		r = connections_new(event, server->core->limits.connections, &server->connections);
 	if (r < 0)
 		return r;
+	r = watch_hub_new(&server->core->watch);
+	if (r < 0)
+		return r;
 	server->insecure = grpc_insecure_server_credentials_create();
 	r = member_new(server, &everybody, &server->clients);
 	if (r < 0)
 		return r;
 	manager_on_removed(config->manager, on_removed, server);
 	manager_on_stopped(config->manager, on_stopped, server);
+	manager_on_published(config->manager, on_published, server);
 	*ret = TAKE(server);
 	return 0;
 }
@@ -340,7 +352,9 @@ static void free_core(struct rpc_server *server)
 		return;
 	manager_on_removed(core->manager, NULL, NULL);
 	manager_on_stopped(core->manager, NULL, NULL);
+	manager_on_published(core->manager, NULL, NULL);
 	core->queue = queue_free(core->queue);
+	core->watch = watch_hub_free(core->watch);
 	core->loop = loop_queue_free(core->loop);
 	rpc_core_unref(core);
 }
