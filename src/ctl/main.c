@@ -16,7 +16,6 @@
 #include "config.h"
 #include "ctl/target.h"
 #include "ctl/verb.h"
-#include "model/id.h"
 
 static const struct verb *const verbs[] = { &verb_create, &verb_get, &verb_list, &verb_delete,
 					    &verb_logs };
@@ -46,32 +45,6 @@ static const struct option_row common_options[] = {
 	  "show the version and exit" },
 };
 
-int ctl_call(struct ctl *ctl, const char *method, const ProtobufCMessage *request,
-	     uint64_t default_timeout, ProtobufCMessage **ret)
-{
-	_cleanup_status_ struct rpc_status status = { 0 };
-	int r = client_call(ctl->client, method, request,
-			    ctl->timeout ? ctl->timeout : default_timeout, ret, &status);
-
-	return r < 0 ? r : ctl_report(ctl, &status);
-}
-
-int ctl_report(const struct ctl *ctl, const struct rpc_status *status)
-{
-	const struct option_table options = { ctl->verb->options, ctl->verb->n_options, NULL };
-
-	return rpc_status_report(status, ctl->address, &options);
-}
-
-char *ctl_name(const char *id_or_name)
-{
-	char *name;
-
-	if (startswith(id_or_name, NAME_PREFIX))
-		return strdup(id_or_name);
-	return asprintf(&name, NAME_PREFIX "%s", id_or_name) < 0 ? NULL : name;
-}
-
 static const struct verb *find_verb(const char *name)
 {
 	for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -87,7 +60,7 @@ static void print_synopsis(FILE *file, const struct verb *verb)
 		fprintf(file, "Usage: indexerctl %s [OPTION]...%s%s\n", verb->name,
 			isempty(verb->operands) ? "" : " ", verb->operands);
 	else
-		fputs("Usage: indexerctl [OPTION]... VERB [OPTION]... [ID]\n", file);
+		fputs("Usage: indexerctl [OPTION]... VERB [OPTION]... [ID]...\n", file);
 }
 
 /* Behind what has been said of a wrong command line: how a right one looks. Returns the exit code.
@@ -104,13 +77,13 @@ static int show_help(const struct option_table *common, const struct verb *verb)
 {
 	print_synopsis(stdout, verb);
 	if (verb) {
-		const struct option_table own = { verb->options, verb->n_options, NULL };
+		const struct option_table own = { .rows = verb->options, .n = verb->n_options };
 
 		printf("\n%s.\n\n", verb->summary);
 		options_help(&own, stdout);
 	} else {
-		printf("\nCreates, shows, follows and deletes the indexers that indexerd "
-		       "runs.\n\n");
+		printf("\nCreates, shows, changes, follows and deletes the indexers that "
+		       "indexerd runs.\n\n");
 		for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
 			printf("  %-8s %-22s %s\n", verbs[i]->name, verbs[i]->operands,
 			       verbs[i]->summary);
@@ -127,10 +100,10 @@ static int check_operands(const struct verb *verb, int n, char **words)
 {
 	const char *program = program_invocation_short_name;
 
-	if (n == verb->n_operands)
+	if (n == verb->n_operands || (verb->several && n > verb->n_operands))
 		return EXIT_DONE;
 	if (n < verb->n_operands)
-		fprintf(stderr, "%s %s: %s is missing\n", program, verb->name, verb->operands);
+		fprintf(stderr, "%s %s: ID is missing\n", program, verb->name);
 	else
 		fprintf(stderr, "%s %s: '%s' is one argument too many\n", program, verb->name,
 			words[verb->n_operands]);
@@ -159,8 +132,9 @@ static int do_verb(struct ctl *ctl, void *config, char **operands)
 static int run_verb(struct ctl *ctl, const struct option_table *common, const struct verb *verb,
 		    void *config, int argc, char **argv)
 {
-	const struct option_table tables[] = { { verb->options, verb->n_options, config },
-					       *common };
+	const struct option_table tables[] = {
+		{ verb->options, verb->n_options, config, ctl->given }, *common
+	};
 	int first, r;
 
 	argv[0] = program_invocation_short_name; /* getopt_long() begins its messages with it */

@@ -21,6 +21,7 @@ struct parser {
 	char shorts[2 * OPTIONS_MAX + 2];
 	const struct option_row *rows[OPTIONS_MAX];
 	void *configs[OPTIONS_MAX];
+	bool *given[OPTIONS_MAX]; /* NULL where nobody asks */
 	size_t n;
 };
 
@@ -38,6 +39,7 @@ static void parser_fill(struct parser *parser, const struct option_table *tables
 			assert(parser->n < OPTIONS_MAX);
 			parser->rows[parser->n] = row;
 			parser->configs[parser->n] = tables[i].config;
+			parser->given[parser->n] = tables[i].given ? &tables[i].given[j] : NULL;
 			parser->longs[parser->n] = (struct option){
 				.name = row->name,
 				.has_arg = row->value ? required_argument : no_argument,
@@ -68,8 +70,14 @@ static size_t parser_find(const struct parser *parser, int found)
 
 static int row_take(const struct option_row *row, void *config, char *value)
 {
-	int r = row->take(value, (char *)config + row->offset);
+	void *field = (char *)config + row->offset;
+	int r;
 
+	if (row->clears > 0 && isempty(value)) {
+		memset(field, 0, row->clears);
+		return 0;
+	}
+	r = row->take(value, field);
 	if (r == -EINVAL)
 		warnx("--%s=%s: %s is expected", row->name, value, row->expects);
 	else if (r < 0)
@@ -93,6 +101,8 @@ int options_parse(const struct option_table *tables, size_t n_tables, bool stop,
 		r = row_take(parser.rows[i], parser.configs[i], optarg);
 		if (r < 0)
 			return r;
+		if (parser.given[i])
+			*parser.given[i] = true;
 	}
 	return optind;
 }

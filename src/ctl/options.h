@@ -22,12 +22,16 @@ struct option_row {
 	const char *help;
 	/* The request's field that it sets, as a refusal names it; NULL where there is none. */
 	const char *field;
+	/* So many bytes of the field are cleared by an empty value, which is then not given to
+	   take(); 0 where that is a value like any other. */
+	size_t clears;
 };
 
 struct option_table {
 	const struct option_row *rows;
 	size_t n;
 	void *config;
+	bool *given; /* n of them, set for those that are given; NULL where nobody asks */
 };
 
 #define OPTIONS_MAX 32

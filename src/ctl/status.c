@@ -167,10 +167,10 @@ static void report_details(const struct rpc_status *status, const struct option_
 	google__rpc__status__free_unpacked(details, NULL);
 }
 
-/* Without details of the server's it is the library here that found nobody to talk to. */
-static bool is_unreachable(const struct rpc_status *status)
+bool rpc_status_is_unreachable(const struct rpc_status *status)
 {
-	return status->code == CODE_UNAVAILABLE && status->details_size == 0;
+	return status->code == CODE_UNAVAILABLE &&
+	       status->details_size == 0; /* the server sends some */
 }
 
 static int exit_code_of(const struct rpc_status *status)
@@ -196,7 +196,7 @@ int rpc_status_report(const struct rpc_status *status, const char *address,
 
 	if (status->code == CODE_OK)
 		return EXIT_DONE;
-	if (is_unreachable(status) && target_explain(address))
+	if (rpc_status_is_unreachable(status) && target_explain(address))
 		return EXIT_UNREACHABLE;
 
 	fprintf(stderr, "%s: %s: ", program_invocation_short_name, name ? name : "UNKNOWN");

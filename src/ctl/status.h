@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,7 @@ enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_USAGE = 1,	      /* the command line, or something here such as a full disk */
 	EXIT_REFUSED = 2,     /* the server says no */
-	EXIT_FAILED = 3,      /* created, and FAILED */
+	EXIT_FAILED = 3,      /* done, and the indexer is FAILED */
 	EXIT_NOT_FOUND = 4,   /* no such indexer */
 	EXIT_UNREACHABLE = 5, /* no daemon, or not now: try again */
 	EXIT_TIMEOUT = 6,     /* no answer in time: the outcome is not known */
@@ -36,6 +37,9 @@ int rpc_status_fill(struct rpc_status *ret, int code, const void *message, size_
 		    const void *details, size_t details_size);
 void rpc_status_clear(struct rpc_status *status);
 #define _cleanup_status_ _cleanup_(rpc_status_clear)
+
+/* Whether the library here found nobody to talk to, rather than the server saying no. */
+bool rpc_status_is_unreachable(const struct rpc_status *status);
 
 /*
  * Tells a person on stderr why a call did not end well, with the server's details and, where the

@@ -8,14 +8,11 @@
 #include <time.h>
 
 #include "common/util.h"
-#include "ctl/json.h"
 #include "ctl/output.h"
 #include "ctl/value.h"
 #include "ctl/verb.h"
 #include "indexerd/v1/indexer_runner.pb-c.h"
 #include "model/level.h"
-
-#define BUFFER_SIZE (64 * 1024)
 
 struct logs_config {
 	bool follow;
@@ -127,43 +124,19 @@ static int print_record(const ProtobufCMessage *message, void *userdata)
 	if (colour)
 		fputs("\033[0m", stdout);
 	putchar('\n');
-	return ferror(stdout) ? flush_stdout() : 0;
-}
-
-static int print_record_json(const ProtobufCMessage *message,
-			     void *userdata __attribute__((unused)))
-{
-	_cleanup_(json_decrefp) json_t *json = NULL;
-	int r = json_from_message(message, &json);
-
-	if (r < 0)
-		return r;
-	json_dumpf(json, stdout, JSON_COMPACT);
-	putchar('\n');
-	return ferror(stdout) ? flush_stdout() : 0;
-}
-
-static int idle(void *userdata __attribute__((unused)))
-{
-	return flush_stdout();
+	return 0;
 }
 
 static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 {
-	static const struct client_sink text = { print_record, idle };
-	static const struct client_sink json = { print_record_json, idle };
 	const struct logs_config *config = userdata;
-	const struct client_sink *sink = ctl->output == OUTPUT_JSON ? &json : &text;
 	struct printer printer = { .terminal = isatty(STDOUT_FILENO) };
-	_cleanup_status_ struct rpc_status status = { 0 };
 	_cleanup_free_ char *name = ctl_name(operands[0]);
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
 	Google__Protobuf__Timestamp since = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-	int r;
 
 	if (!name)
 		return -ENOMEM;
-	setvbuf(stdout, NULL, _IOFBF, BUFFER_SIZE); /* flushed whenever no line is waiting */
 	printer.colour = printer.terminal && isempty(getenv("NO_COLOR"));
 	request.parent = name;
 	request.level = (Indexerd__V1__LogLevel)config->level;
@@ -174,11 +147,7 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 		since.nanos = (int32_t)(config->since % USEC_PER_SEC * NSEC_PER_USEC);
 		request.since = &since;
 	}
-	r = client_stream(ctl->client, "StreamLogs", &request.base,
-			  ctl->timeout ? ctl->timeout : TIMEOUT_NONE, sink, &printer, &status);
-	if (r == 0)
-		r = flush_stdout();
-	return r < 0 ? r : ctl_report(ctl, &status);
+	return ctl_stream(ctl, "StreamLogs", &request.base, print_record, &printer);
 }
 
 const struct verb verb_logs = {

@@ -137,18 +137,20 @@ struct test_config {
 	const char *string;
 	struct string_list list;
 	uint64_t count;
+	bool given[4]; /* of the rows */
 };
 
 static const struct option_row rows[] = {
 	{ "flag", 'f', NULL, take_flag, offsetof(struct test_config, flag), NULL, "" },
 	{ "string", 0, "TEXT", take_string, offsetof(struct test_config, string), NULL, "" },
 	{ "list", 'l', "TEXT", take_strings, offsetof(struct test_config, list), NULL, "" },
-	{ "count", 'n', "N", take_count, offsetof(struct test_config, count), "a number", "" },
+	{ "count", 'n', "N", take_count, offsetof(struct test_config, count), "a number", "",
+	  .clears = sizeof(uint64_t) },
 };
 
 static int parse(struct test_config *config, bool stop, int argc, char **argv)
 {
-	const struct option_table table = { rows, ELEMENTSOF(rows), config };
+	const struct option_table table = { rows, ELEMENTSOF(rows), config, config->given };
 
 	return options_parse(&table, 1, stop, argc, argv);
 }
@@ -160,6 +162,7 @@ static void test_options(void)
 			  (char *)"a",	      (char *)"-n3",	(char *)"--list=",
 			  (char *)"--string", (char *)"--flag", NULL };
 	char *bad[] = { (char *)"ctl", (char *)"--count=0", NULL };
+	char *empty[] = { (char *)"ctl", (char *)"-n3", (char *)"--count=", NULL };
 	char *verb[] = { (char *)"ctl", (char *)"-f", (char *)"verb", (char *)"-n1", NULL };
 
 	is_int(parse(&config, false, 8, words), 7, "options are found behind words too");
@@ -168,10 +171,14 @@ static void test_options(void)
 	is_int((long long)config.list.n, 2, "an option may come again");
 	is_str(config.list.items[1], "", "and be empty");
 	is_int((long long)config.count, 3, "a short option's value may stick to it");
+	ok(config.given[0] && config.given[1] && config.given[3], "what was given is told");
 	string_list_clear(&config.list);
+	is_int(parse(&config, false, 3, empty), 3, "an empty value is one where it clears");
+	is_int((long long)config.count, 0, "what came before");
 	is_int(parse(&other, false, 2, bad), -EINVAL, "a wrong value is an error");
 	is_int(parse(&other, true, 4, verb), 2, "parsing stops at the verb");
 	is_int((long long)other.count, 0, "and leaves the verb's options alone");
+	ok(!other.given[3], "a wrong value is not told as given, nor one that is left alone");
 }
 
 static void test_fields(void)
