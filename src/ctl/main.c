@@ -17,8 +17,9 @@
 #include "ctl/target.h"
 #include "ctl/verb.h"
 
-static const struct verb *const verbs[] = { &verb_create, &verb_get, &verb_list, &verb_delete,
-					    &verb_logs };
+static const struct verb *const verbs[] = { &verb_create, &verb_get,  &verb_list,    &verb_update,
+					    &verb_start,  &verb_stop, &verb_restart, &verb_delete,
+					    &verb_logs,	  &verb_watch };
 
 static int take_output(char *value, void *field)
 {

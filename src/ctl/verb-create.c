@@ -25,7 +25,7 @@ static int tell_difference(const Indexerd__V1__Indexer *asked, const Indexerd__V
 	print_clean(stderr, got->name);
 	fprintf(stderr,
 		" exists already, and the options were not applied: it has another %s\n"
-		"  To change it, delete it and create it again.\n",
+		"  To change it, use indexerctl update, which can change all but its parent.\n",
 		differences);
 	return 0;
 }

@@ -130,7 +130,9 @@ static int run_get(struct ctl *ctl, void *config __attribute__((unused)), char *
 	if (indexer->resources)
 		show_limits(indexer->resources);
 	row_time("Created:", indexer->create_time);
+	row_time("Updated:", indexer->update_time);
 	row("UID:", indexer->uid);
+	row("ETag:", indexer->etag);
 	return flush_stdout();
 }
 

@@ -18,11 +18,14 @@
 
 struct list_config {
 	bool tree;
+	const char *filter;
 };
 
 static const struct option_row list_options[] = {
 	{ "tree", 0, NULL, take_flag, offsetof(struct list_config, tree), NULL,
 	  "show who has spawned whom" },
+	{ "filter", 0, "EXPR", take_string, offsetof(struct list_config, filter), NULL,
+	  "only indexers that this is true of, e.g. 'labels.team = \"red\"'", "filter" },
 };
 
 /* All pages as one answer. */
@@ -57,12 +60,13 @@ static int listing_add(struct listing *listing, Indexerd__V1__ListIndexersRespon
 }
 
 /* Asks for page after page. 0, an exit code or a negative errno. */
-static int fetch(struct ctl *ctl, struct listing *listing)
+static int fetch(struct ctl *ctl, const char *filter, struct listing *listing)
 {
 	_cleanup_free_ char *token = strdup("");
 	Indexerd__V1__ListIndexersRequest request = INDEXERD__V1__LIST_INDEXERS_REQUEST__INIT;
 
 	request.page_size = PAGE_SIZE;
+	request.filter = (char *)(filter ? filter : "");
 	for (;;) {
 		_cleanup_message_ ProtobufCMessage *answer = NULL;
 		Indexerd__V1__ListIndexersResponse *page;
@@ -183,7 +187,7 @@ static int run_list(struct ctl *ctl, void *userdata, char **operands __attribute
 {
 	const struct list_config *config = userdata;
 	_cleanup_(listing_clear) struct listing listing = { 0 };
-	int r = fetch(ctl, &listing);
+	int r = fetch(ctl, config->filter, &listing);
 
 	if (r != 0)
 		return r;

@@ -53,7 +53,8 @@ struct verb {
 	void (*clear)(void *config); /* frees what the options have allocated; may be NULL */
 };
 
-extern const struct verb verb_create, verb_get, verb_list, verb_delete, verb_logs;
+extern const struct verb verb_create, verb_get, verb_list, verb_update, verb_start, verb_stop,
+	verb_restart, verb_delete, verb_logs, verb_watch;
 
 /*
  * client_call() with the ordinary end: where the server refuses, tells why and returns the exit

@@ -5,8 +5,9 @@
 
 const fs = require('node:fs');
 const http2 = require('node:http2');
+const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { assert, background, call, later, project, run, served, sh, test, until } = require('./lib');
+const { assert, background, call, later, project, run, served, sh, show, test, unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 
@@ -29,6 +30,9 @@ function create(id, words, options) {
 	later(() => ctl(['delete', id]));
 	return ctl(['create', id, ...words], options);
 }
+
+// The present state of an indexer, as -o json has it.
+const get = (id) => JSON.parse(ctl(['get', '-o', 'json', id]).stdout);
 
 function good() {
 	return ['--runtime=exec', '--script=main.sh', `--project-source=${project({ 'main.sh': SLEEPER })}`];
@@ -84,7 +88,7 @@ test('create of an id that is taken: told where it is not what was asked for, an
 	assert.equal(other.code, 0);
 	assert.equal(other.stdout, first.stdout);
 	assert.match(other.stderr, /^indexerctl: indexers\/taken exists already, and the options were not applied: it has another --label, --restart\n/);
-	assert.match(other.stderr, /delete it and create it again/);
+	assert.match(other.stderr, /use indexerctl update/);
 	const json = ctl(['create', 'taken', '-o', 'json', ...words, '--memory-max=1G']);
 	assert.equal(JSON.parse(json.stdout).labels.a, '1');
 	assert.match(json.stderr, /another --memory-max\n/);
@@ -106,11 +110,19 @@ test('an indexer that creates its children anew after a restart hears nothing of
 });
 
 for (const [words, told] of [
-	[[], /^indexerctl: VERB is missing\n {2}It is one of: create get list delete logs\nUsage: indexerctl \[OPTION\]\.\.\. VERB/],
+	[[], /^indexerctl: VERB is missing\n {2}It is one of: create get list update start stop restart delete logs watch\nUsage: indexerctl \[OPTION\]\.\.\. VERB/],
 	[['gett', 'x'], /^indexerctl: there is no verb 'gett'\n.*\nUsage: /],
 	[['get'], /^indexerctl get: ID is missing\nUsage: indexerctl get \[OPTION\]\.\.\. ID\n/],
 	[['create', '--script=x'], /^indexerctl create: ID is missing\nUsage: indexerctl create /],
-	[['delete', 'a', 'b'], /^indexerctl delete: 'b' is one argument too many\nUsage: indexerctl delete \[OPTION\]\.\.\. ID\n/],
+	[['get', 'a', 'b'], /^indexerctl get: 'b' is one argument too many\nUsage: indexerctl get \[OPTION\]\.\.\. ID\n/],
+	[['stop'], /^indexerctl stop: ID is missing\nUsage: indexerctl stop \[OPTION\]\.\.\. ID\.\.\.\n/],
+	[['delete', '--allow-missing'], /^indexerctl delete: ID is missing\nUsage: /],
+	[['update', 'a'], /^indexerctl: update: no option says what to change\n$/],
+	[['update', '--etag=x', 'a'], /no option says what to change/],
+	[['update', '--spawned-by=b', 'a'], /'--spawned-by=b'\nUsage: indexerctl update /],
+	[['update', '--unset-label=a=b', 'a'], /--unset-label=a=b: a key is expected\nUsage: /],
+	[['watch', 'x'], /^indexerctl watch: 'x' is one argument too many\nUsage: indexerctl watch \[OPTION\]\.\.\.\n/],
+	[['list', '--filter'], /'--filter' requires an argument\nUsage: indexerctl list /],
 	[['list', 'x'], /^indexerctl list: 'x' is one argument too many\nUsage: indexerctl list \[OPTION\]\.\.\.\n/],
 	[['logs', '--folow', 'x'], /'--folow'\nUsage: indexerctl logs .*\n'indexerctl logs --help' shows more\.\n$/],
 	[['list', '--timeout=x'], /--timeout=x: .* is expected\nUsage: indexerctl list /],
@@ -191,7 +203,7 @@ test('completion and manual know each verb and each option', () => {
 	const manual = run('zcat /usr/share/man/man1/indexerctl.1.gz').replaceAll('\\-', '-');
 	const verbs = ctl(['--help']).stdout.match(/^ {2}[a-z]+(?= )/mg).map((verb) => verb.trim());
 	const knows = (text, word) => new RegExp(`(^|[^a-z-])${word}([^a-z-]|$)`, 'm').test(text);
-	assert.ok(verbs.includes('create') && verbs.length === 5);
+	assert.ok(verbs.includes('create') && verbs.length === 10);
 	for (const verb of verbs) {
 		const options = ctl([verb, '--help']).stdout.match(/--[a-z-]+/g);
 		assert.ok(options.includes('--address'));
@@ -200,6 +212,134 @@ test('completion and manual know each verb and each option', () => {
 			assert.ok(knows(manual, word), `${word} in the manual`);
 		}
 	}
+});
+
+test('update of a label tells that nothing was restarted, and a second time that nothing has changed', () => {
+	create('labelled', [...good(), '--label=keep=1', '--label=team=red', '--label=x.y=1']);
+	const before = get('labelled');
+	const words = ['update', 'labelled', '--label=team=blue', '--unset-label=x.y', '--label=a.b=c=d'];
+	assert.deepEqual(ctl(words), { code: 0, stdout: 'indexers/labelled RUNNING: updated, not restarted\n', stderr: '' });
+	const after = get('labelled');
+	assert.deepEqual(after.labels, { keep: '1', team: 'blue', 'a.b': 'c=d' });
+	assert.equal(after.status.mainPid, before.status.mainPid);
+	assert.deepEqual(ctl(words), { code: 0, stdout: 'indexers/labelled RUNNING: unchanged\n', stderr: '' });
+	assert.equal(get('labelled').etag, after.etag);
+});
+
+test('update of what the process has to see restarts it, and changes nothing else', () => {
+	const source = project({ 'main.sh': '#!/bin/sh\nexec sleep infinity\n', 'sub/main.sh': SLEEPER });
+	create('changed', ['--runtime=exec', '--script=main.sh', `--project-source=${source}`, '--arg=1', '--arg=2',
+		'--env=A=a', '--env=B=b', '--memory-max=64M', '--tasks-max=20']);
+	const first = get('changed');
+	const { code, stdout } = ctl(['update', '--env', 'A=x', '--unset-env=B', '--arg=3', '--memory-max=', 'changed']);
+	const second = get('changed');
+	assert.equal(code, 0);
+	assert.equal(stdout, `indexers/changed RUNNING: updated, restarted with PID ${second.status.mainPid}\n`);
+	assert.equal(show(unit('changed'), 'MainPID').MainPID, second.status.mainPid);
+	assert.notEqual(second.status.mainPid, first.status.mainPid);
+	assert.deepEqual(second.environment, { A: 'x' });
+	assert.deepEqual(second.args, ['3']);
+	assert.deepEqual(second.resources, { tasksMax: '20' });
+	assert.equal(show(unit('changed'), 'MemoryMax').MemoryMax, 'infinity');
+	assert.equal(run(`tr '\\0' ' ' < /proc/${second.status.mainPid}/environ`).includes('A=x '), true);
+
+	const json = JSON.parse(ctl(['update', 'indexers/changed', '-o', 'json', '--unset-args', '--project-dir=sub', '--restart=never']).stdout);
+	assert.deepEqual([json.args, json.projectDir, json.projectSource, json.restart.policy], [undefined, 'sub', source, 'POLICY_NEVER']);
+	assert.match(ctl(['update', 'changed', '--project-dir=', '--restart=']).stdout, /restarted with PID/);
+	const last = get('changed');
+	assert.deepEqual([last.projectDir, last.restart.policy], [undefined, 'POLICY_ALWAYS']);
+	const [there, name] = [path.dirname(source), path.basename(source)];
+	assert.match(ctl(['update', 'changed', `--project-source=${name}/`], { cwd: there }).stdout, /: unchanged\n/);
+});
+
+for (const [option, value] of [
+	['project-source', '/srv/none'],
+	['script', '../main.sh'],
+	['runtime', 'cobol'],
+	['runtime', ''],
+	['env', 'INDEXER_ID=x'],
+	['label', 'a b=x'],
+	['memory-max', '1'],
+	['etag', 'stale'],
+])
+	test(`a refusal of what --${option}=${value} was to change names the option, and changes nothing`, () => {
+		create('strict', good());
+		const before = get('strict');
+		const { code, stdout, stderr } = ctl(['update', 'strict', '--label=a=1', `--${option}=${value}`]);
+		assert.equal(code, 2);
+		assert.equal(stdout, '');
+		assert.match(stderr, new RegExp(`^  option --${option}$`, 'm'));
+		assert.equal(get('strict').etag, before.etag);
+		assert.equal(ctl(['update', 'strict', '--label=a=1', `--etag=${before.etag}`]).code, 0);
+	});
+
+test('update of what is stopped leaves it so; of what has failed, it can mend it', () => {
+	const source = project({ 'main.sh': SLEEPER, 'bad.sh': '#!/bin/none\n' });
+	create('held', ['--runtime=exec', '--script=main.sh', `--project-source=${source}`]);
+	assert.deepEqual(ctl(['stop', 'held']), { code: 0, stdout: 'indexers/held STOPPED\n', stderr: '' });
+	assert.equal(ctl(['update', 'held', '--arg=x']).stdout, 'indexers/held STOPPED: updated, stays stopped\n');
+	assert.deepEqual(ctl(['start', 'held']), { code: 0, stdout: 'indexers/held RUNNING\n', stderr: '' });
+	fs.renameSync(`${source}/main.sh`, `${source}/good.sh`);
+	fs.renameSync(`${source}/bad.sh`, `${source}/main.sh`);
+	for (const words of [['restart', 'held'], ['update', 'held', '--arg=y'], ['start', 'held']]) {
+		const failed = ctl(words);
+		assert.equal(failed.code, 3, failed.stderr);
+		assert.match(failed.stdout, /^indexers\/held FAILED(: updated, restarted)?\n$/);
+		assert.match(failed.stderr, /^indexerctl: indexers\/held has failed: cannot execute .*\/main.sh: /);
+	}
+	assert.match(ctl(['update', 'held', '--script=good.sh']).stdout, /^indexers\/held RUNNING: updated, restarted with PID \d+\n$/);
+	assert.equal(ctl(['update', 'missing', '--label=a=1']).code, 4);
+});
+
+test('start, stop and restart of several go on behind one that fails, whose exit code is told', () => {
+	for (const id of ['one', 'two'])
+		create(id, good());
+	const [one, two] = [get('one'), get('two')].map((indexer) => indexer.status.mainPid);
+	const stopped = ctl(['stop', 'one', 'missing', 'indexers/two']);
+	assert.equal(stopped.code, 4);
+	assert.equal(stopped.stdout, 'indexers/one STOPPED\nindexers/two STOPPED\n');
+	assert.match(stopped.stderr, /^indexerctl: NOT_FOUND: .*missing/);
+	for (const id of ['one', 'two'])
+		assert.equal(show(unit(id), 'ActiveState').ActiveState, 'inactive');
+
+	const started = ctl(['start', 'Bad', 'missing', 'two', 'one']);
+	assert.equal(started.code, 2);
+	assert.equal(started.stdout, 'indexers/two RUNNING\nindexers/one RUNNING\n');
+	assert.deepEqual(started.stderr.match(/^indexerctl: [A-Z_]+/mg), ['indexerctl: INVALID_ARGUMENT', 'indexerctl: NOT_FOUND']);
+	const restarted = ctl(['restart', '-o', 'json', 'one', 'two']);
+	assert.equal(restarted.code, 0);
+	const documents = JSON.parse(`[${restarted.stdout.replaceAll('\n}\n{', '\n},\n{')}]`);
+	assert.deepEqual(documents.map((indexer) => indexer.name), ['indexers/one', 'indexers/two']);
+	assert.ok(documents.every(({ status }) => status.state === 'STATE_RUNNING' && ![one, two].includes(status.mainPid)));
+});
+
+test('delete of several, and of what may be missing', () => {
+	for (const id of ['one', 'two'])
+		create(id, good());
+	assert.equal(ctl(['delete', 'one', 'missing', 'two']).code, 4);
+	assert.equal(ctl(['list']).stdout.split('\n').length, 2, 'the title alone');
+	assert.deepEqual(ctl(['delete', '--allow-missing', 'one', 'two']), { code: 0, stdout: '', stderr: '' });
+	assert.deepEqual(ctl(['delete', '-o', 'json', '--allow-missing', 'one']), { code: 0, stdout: '{}\n', stderr: '' });
+	assert.equal(ctl(['delete', '--allow-missing', 'Bad']).code, 2);
+});
+
+test('where there is no daemon, that is told once, however many names there are', () => {
+	for (const verb of ['start', 'stop', 'restart', 'delete']) {
+		const { code, stderr } = ctl(['--address=/run/none', verb, 'a', 'b', 'c']);
+		assert.equal(code, 5);
+		assert.equal(stderr.match(/no such socket/g).length, 1);
+	}
+});
+
+test('get shows what an indexer has used, when it was changed, and the etag for the next change', async () => {
+	const source = project({ 'main.sh': '#!/bin/sh\ni=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done\n' });
+	create('worked', ['--runtime=exec', '--script=main.sh', '--restart=never', `--project-source=${source}`]);
+	await until(() => get('worked').status.cpuUsage && get('worked').status.state === 'STATE_STOPPED', { limit: 30_000 });
+	const { stdout } = ctl(['get', 'worked']);
+	const shown = (title) => stdout.match(new RegExp(`^${title}: +(.*)$`, 'm'))?.[1];
+	assert.equal(Number(shown('CPU time').replace(/ s$/, '')), Math.floor(Number(get('worked').status.cpuUsage.replace(/s$/, '')) * 1000) / 1000);
+	assert.match(shown('Updated'), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+	assert.equal(ctl(['update', 'worked', `--etag=${shown('ETag')}`, '--label=a=1']).code, 0);
 });
 
 test('a state has one name in the table, and the API’s own in JSON', () => {

@@ -1,0 +1,73 @@
+/*
+ * What an update has done; see outcome.h.
+ *
+ * The API's answer is the indexer as it is now. What was done follows from what differs: the etag
+ * with the definition, the invocation with each start.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "common/util.h"
+#include "ctl/difference.h"
+#include "ctl/indexer-options.h"
+#include "ctl/outcome.h"
+
+/* Whether anything differs that the process has to see. */
+static int differs_inside(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
+			  bool *ret)
+{
+	const struct option_table options = { .rows = update_option_rows, .n = UPDATE_OPTIONS };
+	Indexerd__V1__Indexer a = *before, b = *after;
+	_cleanup_free_ char *differences = NULL;
+	int r;
+
+	a.n_labels = b.n_labels = 0;
+	a.etag = b.etag = (char *)"";
+	r = difference_options(&a, &b, &options, &differences);
+	if (r < 0)
+		return r;
+	*ret = !isempty(differences);
+	return 0;
+}
+
+static char *tell_restart(const Indexerd__V1__Indexer__Status *before,
+			  const Indexerd__V1__Indexer__Status *after)
+{
+	bool is_new = !streq(before->invocation_id, after->invocation_id);
+	char *text;
+
+	if (is_new && after->main_pid)
+		return asprintf(&text, "updated, restarted with PID %" PRId64, after->main_pid) < 0
+			       ? NULL
+			       : text;
+	if (!is_new && after->state == INDEXERD__V1__STATE__STATE_STOPPED)
+		return strdup("updated, stays stopped");
+	if (after->state == INDEXERD__V1__STATE__STATE_STOPPING ||
+	    after->state == INDEXERD__V1__STATE__STATE_STARTING)
+		return strdup("updated, being restarted");
+	return strdup("updated, restarted");
+}
+
+int outcome_of_update(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
+		      char **ret)
+{
+	bool inside;
+	int r;
+
+	if (!before->status || !after->status)
+		return -EBADMSG;
+	r = differs_inside(before, after, &inside);
+	if (r < 0)
+		return r;
+	if (streq(before->etag, after->etag))
+		*ret = strdup("unchanged");
+	else if (inside)
+		*ret = tell_restart(before->status, after->status);
+	else
+		*ret = strdup("updated, not restarted");
+	return *ret ? 0 : -ENOMEM;
+}
