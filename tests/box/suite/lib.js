@@ -182,7 +182,7 @@ async function services(version = 'v1', address = ADDRESS) {
 }
 
 // A server stream. next(limit) is its next message, or null at its end with OK; an error as for
-// call(). take(n, limit) is an array of n. cancel() ends it.
+// call(). take(n, limit) is an array of n. cancel() ends it; pause() and resume() hold it up.
 function stream(method, request, { deadline, address } = {}) {
 	const options = deadline === undefined ? {} : { deadline: Date.now() + deadline };
 	const source = client(Runner, address)[method](request, options);
@@ -212,6 +212,8 @@ function stream(method, request, { deadline, address } = {}) {
 	}
 	return {
 		next,
+		pause: () => source.pause(), // reads nothing more: flow control holds the server up
+		resume: () => source.resume(),
 		async take(n, limit = 10_000) {
 			const messages = [];
 			while (messages.length < n)

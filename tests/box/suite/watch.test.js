@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// WatchIndexers: the present state, SYNCED, then what changes; filters, slow watchers, many of them,
+// and an indexer that watches its own subtree.
+'use strict';
+
+const { assert, call, project, refused, run, served, sh, show, stream, test, until } = require('./lib');
+
+const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
+const make = (indexer_id, indexer = {}) => call('CreateIndexer', {
+	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project({ 'main.sh': SLEEPER }), ...indexer },
+});
+const remove = (id) => call('DeleteIndexer', { name: `indexers/${id}` });
+
+const watch = (filter = '') => stream('WatchIndexers', { filter }, { deadline: 110_000 });
+
+const words = ({ event, indexer }) => `${event.replace('WATCH_EVENT_', '')}${indexer ? ` ${indexer.name.split('/')[1]}` : ''}`;
+
+// Reads until an event is there for which `wanted` is true.
+async function reach(watching, wanted) {
+	for (const seen = []; ;) {
+		const event = await watching.next(20_000);
+		assert.ok(event, 'the stream goes on');
+		seen.push(event);
+		if (wanted(event))
+			return seen;
+	}
+}
+
+const synced = (watching) => reach(watching, (e) => e.event === 'WATCH_EVENT_SYNCED');
+
+test('the present state, SYNCED, and then what changes', async () => {
+	await make('first', { labels: { a: '1' } });
+	const watching = watch();
+	assert.deepEqual((await synced(watching)).map(words), ['ADDED first', 'SYNCED']);
+	await make('second');
+	const born = await reach(watching, (e) => e.indexer.status.state === 'STATE_RUNNING');
+	assert.equal(words(born[0]), 'ADDED second');
+	assert.ok(born.slice(1).every((e) => words(e) === 'MODIFIED second'));
+	const { uid } = born[0].indexer;
+	await call('UpdateIndexer', { indexer: { name: 'indexers/second', labels: { b: '2' } }, update_mask: { paths: ['labels'] } });
+	assert.deepEqual((await watching.next()).indexer.labels, { b: '2' });
+	await remove('second');
+	const gone = await reach(watching, (e) => e.event === 'WATCH_EVENT_DELETED');
+	assert.equal(gone.at(-1).indexer.uid, uid);
+	assert.equal(gone[0].indexer.status.state, 'STATE_DELETING');
+});
+
+test('a filter: what enters and leaves it', async () => {
+	await make('red', { labels: { team: 'red' } });
+	await make('blue', { labels: { team: 'blue' } });
+	const watching = watch('labels.team = red');
+	const other = watch('status.state = STOPPED');
+	assert.deepEqual((await synced(watching)).map(words), ['ADDED red', 'SYNCED']);
+	assert.deepEqual((await synced(other)).map(words), ['SYNCED']);
+	const paint = (id, team) => call('UpdateIndexer', { indexer: { name: `indexers/${id}`, labels: { team } }, update_mask: { paths: ['labels'] } });
+	await paint('blue', 'red');
+	assert.equal(words(await watching.next()), 'ADDED blue');
+	await paint('red', 'green');
+	assert.equal(words(await watching.next()), 'DELETED red');
+	await call('StopIndexer', { name: 'indexers/red' });
+	assert.equal(words(await other.next()), 'ADDED red');
+	await call('StartIndexer', { name: 'indexers/red' });
+	assert.equal(words(await reach(other, (e) => e.event === 'WATCH_EVENT_DELETED').then((seen) => seen.at(-1))), 'DELETED red');
+	await refused(watch('labels.team = ').next(), 'INVALID_ARGUMENT', /column/);
+});
+
+test('another indexer of the same id is another one', async () => {
+	const before = await make('twice');
+	const watching = watch('name = "indexers/twice"');
+	await synced(watching);
+	await remove('twice');
+	const after = await make('twice');
+	const events = await reach(watching, (e) => e.event === 'WATCH_EVENT_ADDED');
+	const gone = events.find((e) => e.event === 'WATCH_EVENT_DELETED');
+	assert.equal(gone.indexer.uid, before.uid);
+	assert.equal(events.at(-1).indexer.uid, after.uid);
+});
+
+test('a process that ends by itself is told', async () => {
+	await make('crash', { restart: { policy: 'POLICY_NEVER' } });
+	const watching = watch();
+	await synced(watching);
+	run(`kill -9 ${show('indexer-crash.service', 'MainPID').MainPID}`);
+	const seen = await reach(watching, (e) => e.indexer.status.state === 'STATE_FAILED');
+	assert.equal(seen.at(-1).indexer.status.last_exit.signal, 'SIGKILL');
+});
+
+test('a slow watcher gets the last state of each, and nobody waits for it', async () => {
+	await make('busy');
+	await make('gone');
+	const slow = watch();
+	await synced(slow);
+	slow.pause();
+	for (let i = 0; i < 300; i++)
+		await call('UpdateIndexer', {
+			indexer: { name: 'indexers/busy', labels: { n: String(i), filling: 'x'.repeat(1000) } }, update_mask: { paths: ['labels'] },
+		});
+	await remove('gone');
+	slow.resume();
+	const seen = await reach(slow, (e) => e.event === 'WATCH_EVENT_DELETED');
+	const states = seen.filter((e) => words(e) === 'MODIFIED busy').map((e) => Number(e.indexer.labels.n));
+	assert.equal(states.at(-1), 299, 'the last state is there');
+	assert.deepEqual(states, [...states].sort((a, b) => a - b), 'in order');
+});
+
+test('many watchers of one filter: all are told', async () => {
+	const watchers = Array.from({ length: 200 }, () => watch('labels.many:*'));
+	await Promise.all(watchers.map(synced));
+	await make('one', { labels: { many: 'yes' } });
+	await Promise.all(watchers.map((w) => reach(w, (e) => e.indexer.status.state === 'STATE_RUNNING')));
+	await remove('one');
+	await Promise.all(watchers.map((w) => reach(w, (e) => e.event === 'WATCH_EVENT_DELETED')));
+});
+
+test('the end of the daemon ends the stream with UNAVAILABLE', async () => {
+	const watching = watch();
+	await synced(watching);
+	const end = watching.next(20_000);
+	run('systemctl restart indexerd.service');
+	await refused(end, 'UNAVAILABLE', /stopping/);
+	await served();
+});
+
+test('an indexer watches its subtree only', async () => {
+	const source = project({
+		'watch.sh': '#!/bin/sh\nexec indexerctl --address "$INDEXER_RUNNER_ADDRESS" watch\n', 'main.sh': SLEEPER,
+	});
+	const { uid } = await make('watcher', { project_source: source, script: 'watch.sh' });
+	await make('stranger');
+	await make('child', { spawned_by: 'indexers/watcher' });
+	const lines = await until(() => {
+		const text = sh(`journalctl -q -o cat INDEXER_UID=${uid}`).stdout;
+		return /child.*RUNNING/.test(text) && text;
+	});
+	assert.ok(!lines.includes('stranger'), lines);
+});
