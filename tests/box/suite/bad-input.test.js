@@ -155,21 +155,8 @@ test('a message of 100 MB is refused', async () => {
 });
 
 for (const [method, request, message] of [
-	['ListIndexers', { filter: 'name = "x"' }, /filter/],
-	['DeleteIndexer', { name: 'indexers/x', allow_missing: true }, /allow_missing/],
-	['UpdateIndexer', { indexer: { name: 'indexers/x' } }, /UpdateIndexer/],
-	['StartIndexer', { name: 'indexers/x' }, /StartIndexer/],
-	['StopIndexer', { name: 'indexers/x' }, /StopIndexer/],
-	['RestartIndexer', { name: 'indexers/x' }, /RestartIndexer/],
-])
-	test(`${method} ${JSON.stringify(request)} is refused by name`, async () => {
-		await refused(call(method, request), 'UNIMPLEMENTED', message);
-	});
-
-for (const [method, request, message] of [
 	['StreamLogs', { parent: 'indexers/x', cursor: 'c' }, /cursor/],
 	['StreamLogs', { parent: 'indexers/x', recursive: true }, /recursive/],
-	['WatchIndexers', {}, /WatchIndexers/],
 ])
 	test(`${method} ${JSON.stringify(request)} is refused by name`, async () => {
 		await refused(stream(method, request).next(), 'UNIMPLEMENTED', message);
