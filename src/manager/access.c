@@ -38,7 +38,7 @@ int check_ready(const struct manager *manager, struct refusal *refusal)
 			"systemd cannot be reached over the bus; indexers keep running, but none "
 			"can be created, changed or deleted now");
 	else if (manager->n_waiters >= MANAGER_PENDING_MAX)
-		r = refuse(refusal, CODE_RESOURCE_EXHAUSTED, "TOO_MANY_PENDING", NULL,
+		r = refuse(refusal, CODE_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", NULL,
 			   "%d calls wait already", MANAGER_PENDING_MAX);
 	if (r == REFUSED)
 		refusal->retry_after_usec = RETRY_SOON_USEC;

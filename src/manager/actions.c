@@ -276,7 +276,7 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	runtime = runtime_set_find(manager->runtimes, definition->runtime);
 	entry->runtime_missing = !runtime;
 	if (!runtime)
-		return refuse(refusal, CODE_FAILED_PRECONDITION, "RUNTIME_UNKNOWN", NULL,
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "RUNTIME_UNKNOWN", "indexer.runtime",
 			      "the runtime \"%s\" is no longer there", definition->runtime);
 	return runtime_make_spec(runtime, definition, manager->config.runner_address,
 				 &entry->spec.data, &entry->spec.size, refusal);

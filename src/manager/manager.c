@@ -368,6 +368,7 @@ void manager_refuse_waiting(struct manager *manager)
 	if (refuse(&refusal, CODE_UNAVAILABLE, "SHUTTING_DOWN", NULL,
 		   "indexerd is shutting down; what was begun is finished when it is back") < 0)
 		return;
+	refusal.retry_after_usec = RETRY_SOON_USEC;
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		waiters_refuse(manager->entries[i], CALL_SETTLE, &refusal);
 		waiters_refuse(manager->entries[i], CALL_STOP, &refusal);

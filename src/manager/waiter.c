@@ -102,14 +102,16 @@ void call_refuse(int r, const struct refusal *refusal, manager_done *done, void 
 		int error;
 		enum code code;
 		const char *reason, *text;
+		uint64_t retry_after_usec;
 	} errors[] = {
 		{ -ENOSPC, CODE_RESOURCE_EXHAUSTED, "DISK_FULL",
-		  "the registry's disk is full; make room in its file system" },
-		{ -EBUSY, CODE_UNAVAILABLE, "REGISTRY_BUSY", "another process holds the registry" },
+		  "the registry's disk is full; make room in its file system", 0 },
+		{ -EBUSY, CODE_UNAVAILABLE, "REGISTRY_BUSY", "another process holds the registry",
+		  RETRY_SOON_USEC },
 		{ -EIO, CODE_INTERNAL, "REGISTRY_DAMAGED",
-		  "the registry cannot be read or written; see the daemon's log" },
+		  "the registry cannot be read or written; see the daemon's log", 0 },
 		{ -ENOMEM, CODE_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY",
-		  "the daemon has no memory left" },
+		  "the daemon has no memory left", RETRY_SOON_USEC },
 	};
 	_cleanup_refusal_ struct refusal own = {};
 
@@ -118,9 +120,11 @@ void call_refuse(int r, const struct refusal *refusal, manager_done *done, void 
 		return;
 	}
 	for (size_t i = 0; i < ELEMENTSOF(errors); i++)
-		if (errors[i].error == r)
+		if (errors[i].error == r) {
 			(void)refuse(&own, errors[i].code, errors[i].reason, NULL, "%s",
 				     errors[i].text);
+			own.retry_after_usec = errors[i].retry_after_usec;
+		}
 	if (own.code == CODE_OK)
 		(void)refuse(&own, CODE_INTERNAL, "INTERNAL", NULL, "%s", strerror(-r));
 	log_error("A call failed: %s", own.message ? own.message : strerror(-r));

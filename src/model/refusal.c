@@ -132,6 +132,32 @@ int refuse_not_found(struct refusal *ret, const char *id)
 			      "there is no " NAME_PREFIX "%s", id);
 }
 
+int refusal_set_indexer(struct refusal *refusal, const char *id)
+{
+	char *name;
+
+	if (asprintf(&name, NAME_PREFIX "%s", id) < 0)
+		return -ENOMEM;
+	free(refusal->resource);
+	refusal->resource = name;
+	return REFUSED;
+}
+
+int refusal_copy(const struct refusal *from, struct refusal *ret)
+{
+	_cleanup_refusal_ struct refusal copy = { .code = from->code,
+						  .reason = from->reason,
+						  .message = strdup(from->message),
+						  .retry_after_usec = from->retry_after_usec };
+
+	if (!copy.message || (from->field && !(copy.field = strdup(from->field))) ||
+	    (from->resource && !(copy.resource = strdup(from->resource))))
+		return -ENOMEM;
+	*ret = copy;
+	copy = (struct refusal){};
+	return 0;
+}
+
 void refusal_clear(struct refusal *refusal)
 {
 	free(refusal->field);

@@ -64,6 +64,12 @@ int refuse_indexer(struct refusal *ret, enum code code, const char *reason, cons
 /* The refusal of an id that no indexer has: NOT_FOUND, INDEXER_NOT_FOUND. */
 int refuse_not_found(struct refusal *ret, const char *id);
 
+/* Names the indexer that a refusal is about, beside its field. REFUSED, or -ENOMEM. */
+int refusal_set_indexer(struct refusal *refusal, const char *id);
+
+/* Fills *ret, which is empty, with all that `from` has. 0, or -ENOMEM and *ret is untouched. */
+int refusal_copy(const struct refusal *from, struct refusal *ret);
+
 /* Frees what the refusal owns and clears it, so that it can be used again. */
 void refusal_clear(struct refusal *refusal);
 

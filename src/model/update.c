@@ -42,14 +42,16 @@ static int check_etag(const struct update *update, const struct definition *base
 		      struct refusal *refusal)
 {
 	char etag[17];
+	int r;
 
 	definition_etag(base, etag);
 	if (isempty(update->etag) || streq(update->etag, etag))
 		return 0;
-	return refuse(refusal, CODE_ABORTED, "ETAG_MISMATCH", "indexer.etag",
-		      "indexer.etag: '%s' is not the present one; get indexers/%s again and apply "
-		      "the change to that",
-		      update->etag, base->id);
+	r = refuse(refusal, CODE_ABORTED, "ETAG_MISMATCH", "indexer.etag",
+		   "indexer.etag: '%s' is not the present one; get indexers/%s again and apply "
+		   "the change to that",
+		   update->etag, base->id);
+	return r == REFUSED ? refusal_set_indexer(refusal, base->id) : r;
 }
 
 static int check_parent(const struct update *update, const struct definition *base,

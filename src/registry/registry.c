@@ -181,6 +181,15 @@ static int check_new(struct db *db, const struct definition *definition, size_t 
 	return 0;
 }
 
+static int refuse_parent(struct refusal *refusal, const char *reason, const char *parent,
+			 const char *what)
+{
+	int r = refuse(refusal, CODE_FAILED_PRECONDITION, reason, "indexer.spawned_by",
+		       "indexer.spawned_by: '%s%s' %s", NAME_PREFIX, parent, what);
+
+	return r == REFUSED ? refusal_set_indexer(refusal, parent) : r;
+}
+
 /* The key of the row that the new one is a child of; 0 where it has no parent. */
 static int check_parent(struct db *db, const struct definition *definition, int64_t *ret,
 			struct refusal *refusal)
@@ -194,15 +203,10 @@ static int check_parent(struct db *db, const struct definition *definition, int6
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return refuse(refusal, CODE_FAILED_PRECONDITION, "PARENT_NOT_FOUND",
-				      "indexer.spawned_by",
-				      "indexer.spawned_by: there is no indexer '%s%s'", NAME_PREFIX,
-				      parent);
+			return refuse_parent(refusal, "PARENT_NOT_FOUND", parent, "does not exist");
 		if (found.tombstone)
-			return refuse(refusal, CODE_FAILED_PRECONDITION, "PARENT_DELETING",
-				      "indexer.spawned_by",
-				      "indexer.spawned_by: '%s%s' is being deleted", NAME_PREFIX,
-				      parent);
+			return refuse_parent(refusal, "PARENT_DELETING", parent,
+					     "is being deleted");
 	}
 	*ret = found.key;
 	return 0;

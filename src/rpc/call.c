@@ -239,7 +239,8 @@ void call_answer(struct call *call, int r, struct refusal *refusal)
 	/* There is always an answer: without memory for the words, the code alone. */
 	const struct refusal wordless = { .code = CODE_RESOURCE_EXHAUSTED,
 					  .reason = "OUT_OF_MEMORY",
-					  .message = (char *)"out of memory" };
+					  .message = (char *)"out of memory",
+					  .retry_after_usec = USEC_PER_SEC };
 
 	if (r == 0)
 		return;

@@ -19,7 +19,7 @@
 #define RESOURCE_TYPE	"indexerd.v1/Indexer"
 #define DETAILS_MAX	5
 #define FIELD_SIZE_MAX	256
-#define DESCRIPTION_MAX 400 /* bytes; the message itself carries the whole text */
+#define DESCRIPTION_MAX 256 /* bytes; the message itself carries the whole text */
 
 /* The details under construction. */
 struct details {
@@ -81,7 +81,7 @@ static int add_bad_request(struct details *details, const struct refusal *refusa
 	Google__Rpc__BadRequest__FieldViolation *violations[] = { &violation };
 	Google__Rpc__BadRequest request = GOOGLE__RPC__BAD_REQUEST__INIT;
 
-	if (refusal->code != CODE_INVALID_ARGUMENT || !refusal->field)
+	if (!refusal->field)
 		return 0;
 	violation.field = cut_copy(details, refusal->field, FIELD_SIZE_MAX);
 	violation.description = cut_copy(details, refusal->message, DESCRIPTION_MAX);
@@ -114,7 +114,7 @@ static int add_quota_failure(struct details *details, const struct refusal *refu
 
 	if (refusal->code != CODE_RESOURCE_EXHAUSTED)
 		return 0;
-	violation.subject = (char *)(refusal->resource ? refusal->resource : ERROR_DOMAIN);
+	violation.subject = (char *)ERROR_DOMAIN; /* all limits are the server's */
 	violation.description = cut_copy(details, refusal->message, DESCRIPTION_MAX);
 	if (!violation.description)
 		return -ENOMEM;

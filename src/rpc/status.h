@@ -16,10 +16,10 @@
 #define STATUS_DETAILS_KEY "grpc-status-details-bin"
 
 /*
- * Packs a google.rpc.Status: ErrorInfo always; BadRequest, ResourceInfo, QuotaFailure and RetryInfo
- * where the refusal calls for them. Clients on gRPC core lose an error whose message and details
- * pass 6 KB together as they stand on the wire, so long texts are cut. The caller owns *ret. 0 or
- * -ENOMEM.
+ * Packs a google.rpc.Status: ErrorInfo always; BadRequest where the refusal names a field,
+ * ResourceInfo where an indexer, RetryInfo where a time to try again; QuotaFailure with
+ * RESOURCE_EXHAUSTED. Clients on gRPC core lose an error whose message and details pass 6 KB together
+ * as they stand on the wire, so long texts are cut. The caller owns *ret. 0 or -ENOMEM.
  */
 int status_details(const struct refusal *refusal, grpc_slice *ret);
 

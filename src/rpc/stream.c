@@ -25,8 +25,9 @@
 /* How a stream ends that has no memory, not even for words of its own. */
 static const struct refusal out_of_memory = {
 	.code = CODE_RESOURCE_EXHAUSTED,
-	.reason = (char *)"OUT_OF_MEMORY",
+	.reason = "OUT_OF_MEMORY",
 	.message = (char *)"the daemon has no memory left",
+	.retry_after_usec = USEC_PER_SEC,
 };
 
 struct stream {
@@ -326,11 +327,7 @@ void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *messa
 
 static const struct refusal *keep_words(struct stream *stream, const struct refusal *refusal)
 {
-	if (refuse(&stream->end_words, refusal->code, refusal->reason, refusal->field, "%s",
-		   refusal->message) != REFUSED)
-		return &out_of_memory;
-	stream->end_words.retry_after_usec = refusal->retry_after_usec;
-	return &stream->end_words;
+	return refusal_copy(refusal, &stream->end_words) == 0 ? &stream->end_words : &out_of_memory;
 }
 
 void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
@@ -363,8 +360,8 @@ void streams_stop(struct rpc_core *core)
 	_cleanup_refusal_ struct refusal refusal = { 0 };
 	struct stream *stream;
 
-	if (refuse(&refusal, CODE_UNAVAILABLE, "STOPPING", NULL,
-		   "indexerd is stopping; indexers keep running, call again later") != REFUSED)
+	if (refuse(&refusal, CODE_UNAVAILABLE, "SHUTTING_DOWN", NULL,
+		   "indexerd is shutting down; indexers keep running, call again later") != REFUSED)
 		return;
 	refusal.retry_after_usec = USEC_PER_SEC;
 	pthread_mutex_lock(&core->streams_lock);

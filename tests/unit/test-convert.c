@@ -182,6 +182,9 @@ static void test_status(void)
 		strcat(words, "\xe2\x82\xac"); /* three bytes here, nine as gRPC writes them */
 	refuse(&refusal, CODE_INVALID_ARGUMENT, "REASON", words, "%s", words);
 	refusal.retry_after_usec = 1500000;
+	memset(words, 'x', ID_MAX - 1);
+	words[ID_MAX - 1] = '\0';
+	refusal_set_indexer(&refusal, words);
 	is_int(status_details(&refusal, &slice), 0, "details are made");
 	ok(GRPC_SLICE_LENGTH(slice) * 4 / 3 + 3 * strlen(refusal.message) < 6000,
 	   "message and details stay below 6 KB on the wire: %zu",
@@ -190,7 +193,7 @@ static void test_status(void)
 					     GRPC_SLICE_START_PTR(slice));
 	is_int(status->code, CODE_INVALID_ARGUMENT, "code");
 	is_str(status->message, refusal.message, "message");
-	is_int((long long)status->n_details, 3, "ErrorInfo, BadRequest, RetryInfo");
+	is_int((long long)status->n_details, 4, "ErrorInfo, BadRequest, ResourceInfo, RetryInfo");
 	is_str(status->details[0]->type_url, "type.googleapis.com/google.rpc.ErrorInfo", "type");
 	info = google__rpc__error_info__unpack(NULL, status->details[0]->value.len,
 					       status->details[0]->value.data);

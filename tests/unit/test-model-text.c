@@ -137,7 +137,7 @@ static void test_cut(void)
 
 static void test_refusals(void)
 {
-	struct refusal refusal = {};
+	struct refusal refusal = {}, copy = {};
 
 	is_int(refuse(&refusal, CODE_NOT_FOUND, "REASON", NULL, "%d and %s", 5, "x"), REFUSED,
 	       "a refusal");
@@ -152,6 +152,16 @@ static void test_refusals(void)
 	is_str(refusal.resource, "indexers/a-b", "names it");
 	ok(!refusal.field, "and no field");
 	refusal_clear(&refusal);
+	refuse(&refusal, CODE_FAILED_PRECONDITION, "R", "f", "m");
+	refusal.retry_after_usec = 7;
+	is_int(refusal_set_indexer(&refusal, "b"), REFUSED, "about a field and an indexer");
+	is_int(refusal_copy(&refusal, &copy), 0, "a copy");
+	refusal_clear(&refusal);
+	ok(copy.code == CODE_FAILED_PRECONDITION && streq(copy.reason, "R") &&
+		   streq(copy.field, "f") && streq(copy.resource, "indexers/b") &&
+		   streq(copy.message, "m") && copy.retry_after_usec == 7,
+	   "has all of it, and is its own");
+	refusal_clear(&copy);
 	refusal_clear(&refusal);
 	is_str(code_name(CODE_OK), "OK", "code 0");
 	is_str(code_name(CODE_INVALID_ARGUMENT), "INVALID_ARGUMENT", "code 3");
