@@ -42,42 +42,11 @@ const TEST_LIMIT_MS = 120_000;
 
 // --- messages that the package does not install ------------------------------------------------
 
-const field = (id, type, rule) => ({ id, type, ...(rule && { rule }) });
-const fields = (table) => ({ fields: table });
-const nest = (nested, dotted) =>
-	dotted.split('.').reduceRight((inside, name) => ({ nested: { [name]: inside } }), { nested });
+const messages = require('./messages.json');
+const reflection = messages.nested.grpc.nested.reflection.nested;
+reflection.v1alpha = reflection.v1; // they differ in name only
 
-const others = protobuf.Root.fromJSON(nest({
-	Status: fields({
-		code: field(1, 'int32'),
-		message: field(2, 'string'),
-		details: field(3, 'Any', 'repeated'),
-	}),
-	Any: fields({ type_url: field(1, 'string'), value: field(2, 'bytes') }),
-	ErrorInfo: fields({
-		reason: field(1, 'string'),
-		domain: field(2, 'string'),
-		metadata: { keyType: 'string', type: 'string', id: 3 },
-	}),
-	BadRequest: fields({ field_violations: field(1, 'FieldViolation', 'repeated') }),
-	FieldViolation: fields({ field: field(1, 'string'), description: field(2, 'string') }),
-	ResourceInfo: fields({
-		resource_type: field(1, 'string'),
-		resource_name: field(2, 'string'),
-		owner: field(3, 'string'),
-		description: field(4, 'string'),
-	}),
-	QuotaFailure: fields({ violations: field(1, 'QuotaViolation', 'repeated') }),
-	QuotaViolation: fields({ subject: field(1, 'string'), description: field(2, 'string') }),
-	RetryInfo: fields({ retry_delay: field(1, 'Duration') }),
-	Duration: fields({ seconds: field(1, 'int64'), nanos: field(2, 'int32') }),
-}, 'google.rpc')).addJSON(nest({
-	HealthCheckRequest: fields({ service: field(1, 'string') }),
-	HealthCheckResponse: fields({ status: field(1, 'ServingStatus') }),
-	ServingStatus: {
-		values: { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 },
-	},
-}, 'grpc.health.v1').nested);
+const others = protobuf.Root.fromJSON(messages);
 
 const toObject = { longs: Number, enums: String, defaults: true, arrays: true };
 
@@ -88,30 +57,15 @@ function decode(name, bytes) {
 
 // --- the client --------------------------------------------------------------------------------
 
-const definition = grpc.loadPackageDefinition(
-	loader.loadSync('indexerd/v1/indexer_runner.proto', {
-		includeDirs: [PROTO_ROOT],
-		keepCase: true,
-		longs: Number,
-		enums: String,
-		defaults: true,
-	}),
-);
+const loading = { includeDirs: [PROTO_ROOT], keepCase: true, longs: Number, enums: String, defaults: true };
+const api = grpc.loadPackageDefinition({
+	...loader.fromJSON(messages, loading),
+	...loader.loadSync('indexerd/v1/indexer_runner.proto', loading),
+});
 
-// The service's methods; a client of it: new Runner(address, credentials, options).
-const Runner = definition.indexerd.v1.IndexerRunner;
-
-const Health = grpc.makeGenericClientConstructor({
-	Check: {
-		path: '/grpc.health.v1.Health/Check',
-		requestStream: false,
-		responseStream: false,
-		requestSerialize: (message) =>
-			Buffer.from(others.lookupType('grpc.health.v1.HealthCheckRequest')
-				.encode(message).finish()),
-		responseDeserialize: (bytes) => decode('grpc.health.v1.HealthCheckResponse', bytes),
-	},
-}, 'Health');
+// The services' methods; a client of one: new Runner(address, credentials, options).
+const Runner = api.indexerd.v1.IndexerRunner;
+const { Health } = api.grpc.health.v1;
 
 const clients = new Map();
 
@@ -370,7 +324,7 @@ async function runAll() {
 }
 
 module.exports = {
-	ADDRESS, PROTO_ROOT, Runner, Health,
+	ADDRESS, PROTO_ROOT, Runner, Health, api,
 	assert, background, call, client, explain, grpc, health, later, project, refused, run, served, services,
 	sh, show, sleep, stream, test, unit, until, within,
 };
