@@ -118,7 +118,7 @@ test('the end of the daemon ends the stream with UNAVAILABLE', async () => {
 	await synced(watching);
 	const end = watching.next(20_000);
 	run('systemctl restart indexerd.service');
-	await refused(end, 'UNAVAILABLE', /stopping/);
+	await refused(end, 'UNAVAILABLE', /shutting down/);
 	await served();
 });
 
