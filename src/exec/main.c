@@ -24,9 +24,11 @@
 #include "exec/place.h"
 #include "exec/spec.h"
 #include "model/exit.h"
+#include "model/utf8.h"
 
 #define STATUS_PREFIX	"STATUS="
 #define STATUS_TEXT_MAX 512
+#define STATUS_MAX	(STATUS_TEXT_MAX + sizeof("\nERRNO=-2147483648"))
 
 /* What the steps before the execve() make for those after. */
 struct launch {
@@ -37,22 +39,39 @@ struct launch {
 	int stderr_before; /* the journal, for what goes wrong after the pipes are in place */
 };
 
-/*
- * Says why the program does not run: to the journal, and as the unit's status text, which the
- * daemon hands on to the client.
- */
-static void __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
+/* Makes a text one value of a notification: systemd ignores what is not UTF-8. Returns its end. */
+static char *make_value(char *text)
 {
-	char state[STATUS_TEXT_MAX] = STATUS_PREFIX, *text = state + strlen(STATUS_PREFIX);
+	char *end = text + strlen(text);
+	uint32_t c;
+
+	for (char *p = text; p < end;) {
+		size_t n = utf8_decode(p, (size_t)(end - p), &c);
+
+		if (n == 0)
+			*p = '?';
+		else if (c == '\n') /* it would begin another assignment */
+			*p = ' ';
+		p += MAX(n, (size_t)1);
+	}
+	return end;
+}
+
+/*
+ * Says why the program does not run: to the journal, and as the unit's status, whose text the
+ * daemon hands on to the client. The error, an errno, marks the text as a complaint.
+ */
+static void __attribute__((format(printf, 2, 3))) complain(int error, const char *format, ...)
+{
+	char state[STATUS_MAX] = STATUS_PREFIX, *text = state + strlen(STATUS_PREFIX), *end;
 	va_list ap;
 
 	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(state) - strlen(STATUS_PREFIX), format, ap);
+	(void)vsnprintf(text, STATUS_TEXT_MAX - strlen(STATUS_PREFIX), format, ap);
 	va_end(ap);
-	for (char *p = text; *p; p++)
-		if (*p == '\n') /* it would begin another assignment */
-			*p = ' ';
+	end = make_value(text);
 	log_error("%s", text);
+	(void)snprintf(end, (size_t)(state + sizeof(state) - end), "\nERRNO=%d", error);
 	(void)notify(state);
 }
 
@@ -71,27 +90,28 @@ static int load(struct launch *launch)
 	int r;
 
 	if (isempty(directory)) {
-		complain("CREDENTIALS_DIRECTORY is not set: this program is for units of indexerd");
+		complain(ENOENT,
+			 "CREDENTIALS_DIRECTORY is not set: this program is for units of indexerd");
 		return EXIT_CODE_CONFIGURATION;
 	}
 	r = spec_load(directory, &launch->spec, &problem);
 	if (r == -EBADMSG) {
-		complain("%s/spec is not usable: %s", directory, problem);
+		complain(EBADMSG, "%s/spec is not usable: %s", directory, problem);
 		return EXIT_CODE_CONFIGURATION;
 	}
 	if (r < 0) {
-		complain("cannot read %s/spec: %s", directory, strerror(-r));
+		complain(-r, "cannot read %s/spec: %s", directory, strerror(-r));
 		return EXIT_CODE_CONFIGURATION;
 	}
 	launch->argv = calloc(launch->spec->n_argv + 1, sizeof(*launch->argv));
 	if (!launch->argv) {
-		complain("no memory for the command");
+		complain(ENOMEM, "no memory for the command");
 		return EXIT_FAILURE;
 	}
 	memcpy(launch->argv, launch->spec->argv, launch->spec->n_argv * sizeof(*launch->argv));
 	r = environment_build(environ, launch->spec, &launch->environment);
 	if (r < 0) {
-		complain("cannot make the environment: %s", strerror(-r));
+		complain(-r, "cannot make the environment: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -105,9 +125,9 @@ static int enter(struct launch *launch)
 	int r = place_enter(source, dir);
 
 	if (r == PLACE_OUTSIDE)
-		complain("project_dir '%s' lies outside of project_source %s", dir, source);
+		complain(EPERM, "project_dir '%s' lies outside of project_source %s", dir, source);
 	else if (r < 0)
-		complain("cannot change to %s/%s: %s", source, dir, strerror(-r));
+		complain(-r, "cannot change to %s/%s: %s", source, dir, strerror(-r));
 	if (r != 0)
 		return EXIT_CODE_CHDIR;
 	if (isempty(script))
@@ -115,9 +135,10 @@ static int enter(struct launch *launch)
 
 	r = place_check_script(source, script);
 	if (r == PLACE_OUTSIDE)
-		complain("script '%s' lies outside of project_source %s", script, source);
+		complain(EPERM, "script '%s' lies outside of project_source %s", script, source);
 	else if (r < 0)
-		complain("cannot find script '%s' in %s/%s: %s", script, source, dir, strerror(-r));
+		complain(-r, "cannot find script '%s' in %s/%s: %s", script, source, dir,
+			 strerror(-r));
 	return r == 0 ? EXIT_SUCCESS : EXIT_CODE_CHDIR;
 }
 
@@ -130,14 +151,14 @@ static int connect_helper(struct launch *launch)
 	r = helper_start(spec->indexer_id, format_find(spec->log_format), launch_clear, launch,
 			 &launch->helper);
 	if (r < 0) {
-		complain("cannot start the log helper: %s", strerror(-r));
+		complain(-r, "cannot start the log helper: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	launch->stderr_before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (launch->stderr_before < 0 ||
 	    dup2(launch->helper.streams[STREAM_STDOUT], STDOUT_FILENO) < 0 ||
 	    dup2(launch->helper.streams[STREAM_STDERR], STDERR_FILENO) < 0) {
-		complain("cannot redirect the output: %s", strerror(errno));
+		complain(errno, "cannot redirect the output: %s", strerror(errno));
 		helper_report_failure(&launch->helper);
 		return EXIT_FAILURE;
 	}
@@ -166,12 +187,14 @@ static int execute(struct launch *launch)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	/* systemd has read it before it hears of this process's end, however soon that is. */
+	(void)notify(STATUS_PREFIX EXEC_STATUS_TEXT);
 	execve(argv[0], argv, launch->environment);
 
 	error = errno;
 	helper_report_failure(&launch->helper);
 	(void)dup2(launch->stderr_before, STDERR_FILENO);
-	complain("cannot execute %s: %s", argv[0], execute_problem(argv[0], error));
+	complain(error, "cannot execute %s: %s", argv[0], execute_problem(argv[0], error));
 	return EXIT_CODE_EXEC;
 }
 

@@ -66,7 +66,9 @@ int exit_from_fields(const struct exit_fields *fields, struct exit_record *ret)
 		record.signal = MAX(parse_signal(fields->status), 0);
 	else if (streq(fields->code, "exited"))
 		record.code = MAX(parse_number(fields->status), 0);
-	record.reason = exit_reason_from_result(fields->result, record.code, record.signal);
+	/* Whether the program was executed is not written down. */
+	record.reason = exit_reason_from_result(fields->result, record.code, record.signal,
+						!exit_code_is_of_start(record.code));
 	*ret = record;
 	return 1;
 }

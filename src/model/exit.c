@@ -18,17 +18,16 @@ static const struct {
 	{ "timeout", EXIT_REASON_TIMED_OUT },
 	{ "watchdog", EXIT_REASON_TIMED_OUT },
 	{ "resources", EXIT_REASON_START_FAILED },
-	{ "protocol", EXIT_REASON_START_FAILED },
 	{ "exec-condition", EXIT_REASON_START_FAILED },
 	{ "start-limit-hit", EXIT_REASON_START_FAILED },
 };
 
-/* systemd's own exit codes for what failed before the program ran: systemd.exec(5), "Process Exit
- * Codes". */
-#define EXIT_CODE_SYSTEMD_FIRST 200
-#define EXIT_CODE_SYSTEMD_LAST	245
+bool exit_code_is_of_start(int code)
+{
+	return code >= 200 && code <= 245; /* systemd.exec(5), "Process Exit Codes" */
+}
 
-enum exit_reason exit_reason_from_result(const char *result, int code, int signal)
+enum exit_reason exit_reason_from_result(const char *result, int code, int signal, bool executed)
 {
 	for (size_t i = 0; !isempty(result) && i < ELEMENTSOF(results); i++)
 		if (streq(result, results[i].result))
@@ -37,9 +36,7 @@ enum exit_reason exit_reason_from_result(const char *result, int code, int signa
 		return EXIT_REASON_SIGNALED;
 	if (code == EXIT_CODE_CONFIGURATION)
 		return EXIT_REASON_CONFIGURATION;
-	if (code >= EXIT_CODE_SYSTEMD_FIRST && code <= EXIT_CODE_SYSTEMD_LAST)
-		return EXIT_REASON_START_FAILED;
-	return EXIT_REASON_EXITED;
+	return executed ? EXIT_REASON_EXITED : EXIT_REASON_START_FAILED;
 }
 
 bool exit_same(const struct exit_record *a, const struct exit_record *b)
@@ -67,6 +64,12 @@ void exit_describe(const struct exit_record *record, char buffer[EXIT_TEXT_MAX])
 			       "the project's directory or script cannot be used");
 	else if (record->signal)
 		(void)snprintf(buffer, EXIT_TEXT_MAX, "killed by SIG%s%s", name ? name : "?", why);
+	else if (record->reason == EXIT_REASON_START_FAILED && record->code)
+		(void)snprintf(buffer, EXIT_TEXT_MAX,
+			       "it could not be started (exit code %d of systemd.exec(5))",
+			       (int)record->code);
+	else if (record->reason == EXIT_REASON_START_FAILED)
+		(void)snprintf(buffer, EXIT_TEXT_MAX, "systemd could not start it");
 	else
 		(void)snprintf(buffer, EXIT_TEXT_MAX, "exited with code %d%s", (int)record->code,
 			       why);

@@ -13,10 +13,23 @@
 #define EXIT_CODE_EXEC		203
 
 /*
- * The reason for an end. `result` is the unit's Result= or UNIT_RESULT= ("exit-code", "oom-kill",
- * "timeout", ...; NULL or "" where it is not known), code and signal are the main process's.
+ * The status text of a unit, STATUS= of sd_notify(3), from just before the execve() of the program
+ * on. With an ERRNO= the text says instead why the program does not run.
  */
-enum exit_reason exit_reason_from_result(const char *result, int code, int signal);
+#define EXEC_STATUS_TEXT "The program runs."
+
+/*
+ * The reason for an end. `result` is the unit's Result= or UNIT_RESULT= ("exit-code", "oom-kill",
+ * "timeout", ...; NULL or "" where it is not known), code and signal are the main process's;
+ * `executed` tells a code of the program's own from one of what comes before it in that process.
+ */
+enum exit_reason exit_reason_from_result(const char *result, int code, int signal, bool executed);
+
+/*
+ * Whether systemd ends a process with this code where it cannot start the program; a program may
+ * use it too.
+ */
+bool exit_code_is_of_start(int code);
 
 /*
  * Describes an exit in words into a buffer, e.g. "exited with code 1", "killed by SIGKILL".

@@ -129,6 +129,7 @@ static const struct {
 	ROW("LoadState", "s", read_word, load_state),
 	ROW("Result", "s", read_word, result),
 	ROW("StatusText", "s", read_text, status_text),
+	ROW("StatusErrno", "i", read_i32, status_errno),
 	ROW("InvocationID", "ay", read_id128, invocation_id),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
 	ROW("LoadCredential", "a(ss)", read_run, run),
@@ -141,7 +142,9 @@ static const struct {
 	ROW("ExecMainStatus", "i", read_i32, exec_main_status),
 	ROW("ExecMainStartTimestamp", "t", read_u64, exec_main_start),
 	ROW("ExecMainExitTimestamp", "t", read_u64, exec_main_exit),
-	ROW("ActiveEnterTimestamp", "t", read_u64, active_enter),
+	ROW("StateChangeTimestamp", "t", read_u64, state_change),
+	ROW("ExecMainStartTimestampMonotonic", "t", read_u64, exec_main_start_monotonic),
+	ROW("ActiveEnterTimestampMonotonic", "t", read_u64, active_enter_monotonic),
 #undef ROW
 };
 
@@ -211,17 +214,33 @@ bool unit_state_is_backing_off(const struct unit_state *state)
 	return startswith(state->sub_state, "auto-restart") != NULL;
 }
 
+/*
+ * The present or last main process has become the program: the unit was active since that process
+ * was forked, or there is a status text that is no complaint. The first one alone does not do:
+ * READY=1 comes from the log helper, and may be too late for a program that ends at once. The text
+ * is in time, since it comes from the main process itself; but the program can empty it.
+ */
+static bool is_executed(const struct unit_state *state)
+{
+	return state->exec_main_start_monotonic > 0 &&
+	       (state->active_enter_monotonic >= state->exec_main_start_monotonic ||
+		(!isempty(state->status_text) && state->status_errno == 0));
+}
+
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret)
 {
 	*ret = (struct exit_record){ .time = state->exec_main_exit };
 	if (state->exec_main_code == 0 &&
-	    (isempty(state->result) || streq(state->result, "success")))
+	    (state->main_pid != 0 || isempty(state->result) || streq(state->result, "success")))
 		return;
 	if (state->exec_main_code == CLD_EXITED)
 		ret->code = state->exec_main_status;
 	else if (state->exec_main_code != 0)
 		ret->signal = state->exec_main_status;
-	ret->reason = exit_reason_from_result(state->result, ret->code, ret->signal);
+	else /* nothing was ever forked */
+		ret->time = state->state_change;
+	ret->reason =
+		exit_reason_from_result(state->result, ret->code, ret->signal, is_executed(state));
 }
 
 uint64_t unit_state_cpu_usage(const struct unit_state *state)

@@ -21,10 +21,10 @@ struct unit_state {
 	char load_state[UNIT_WORD_MAX];
 	char result[UNIT_WORD_MAX];	    /* "success", "exit-code", ... */
 	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
-	char status_text[UNIT_TEXT_MAX];  /* STATUS= of sd_notify(3); indexer-exec says there why it
-					     failed */
-	char indexer_uid[ID128_TEXT_MAX]; /* from LogExtraFields, "" where the unit has none */
-	uint64_t run;			  /* which run the unit is of; 0 where it tells none */
+	char status_text[UNIT_TEXT_MAX];    /* STATUS= of sd_notify(3); see EXEC_STATUS_TEXT */
+	int32_t status_errno;		    /* ERRNO= of sd_notify(3), 0 where there is none */
+	char indexer_uid[ID128_TEXT_MAX];   /* from LogExtraFields, "" where the unit has none */
+	uint64_t run;			    /* which run the unit is of; 0 where it tells none */
 	uint64_t cpu_usage_nsec; /* of the last invocation; UINT64_MAX where it is not known */
 	uint32_t job;		 /* id of the job under way or waiting, 0 without one */
 	uint32_t uid;		 /* user id, (uint32_t)-1 where there is none */
@@ -34,7 +34,9 @@ struct unit_state {
 	int32_t exec_main_status; /* exit code or signal number */
 	uint64_t exec_main_start; /* microseconds since the epoch */
 	uint64_t exec_main_exit;
-	uint64_t active_enter;
+	uint64_t state_change;
+	uint64_t exec_main_start_monotonic; /* microseconds since the boot, 0 where there is none */
+	uint64_t active_enter_monotonic;
 };
 
 /* The state before anything is known. */

@@ -98,6 +98,7 @@ static void test_exit(void)
 		{ { "", "", "timeout" }, 1, 0, 0, EXIT_REASON_TIMED_OUT },
 		{ { "killed", "6", "watchdog" }, 1, 0, 6, EXIT_REASON_TIMED_OUT },
 		{ { "", "", "resources" }, 1, 0, 0, EXIT_REASON_START_FAILED },
+		{ { "exited", "0", "protocol" }, 1, 0, 0, EXIT_REASON_EXITED },
 		{ { "exited", "no number", "exit-code" }, 1, 0, 0, EXIT_REASON_EXITED },
 	};
 
