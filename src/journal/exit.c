@@ -7,8 +7,9 @@
  *       priority debug and usually not written at all.
  *   "Failed with result '…'."                UNIT_RESULT=, after the one above. oom-kill and
  * timeout are told only here: the process itself was just killed. "Deactivated successfully." only
- * its MESSAGE_ID=: the exit code was 0, or a clean signal that nobody wrote down. _PID=1 is matched
- * too, since any process can write UNIT=.
+ * its MESSAGE_ID=: the exit code was 0, or a clean signal that nobody wrote down. The second one is
+ * what a stop does, which has written "Stopping ..." with JOB_TYPE= before. _PID=1 is matched too,
+ * since any process can write UNIT=.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -60,7 +61,7 @@ int exit_from_fields(const struct exit_fields *fields, struct exit_record *ret)
 	struct exit_record record = { .time = fields->time };
 	bool signaled = streq(fields->code, "killed") || streq(fields->code, "dumped");
 
-	if (isempty(fields->code) && isempty(fields->result) && !fields->success)
+	if (isempty(fields->code) && isempty(fields->result) && (!fields->success || fields->asked))
 		return 0;
 	if (signaled)
 		record.signal = MAX(parse_signal(fields->status), 0);
@@ -100,6 +101,8 @@ static void gather(sd_journal *j, struct exit_fields *fields)
 		(void)get_field(j, "EXIT_STATUS", fields->status);
 		tells = true;
 	}
+	if (get_field(j, "JOB_TYPE", value) && streq(value, "stop"))
+		fields->asked = true;
 	if (get_field(j, "MESSAGE_ID", value) && streq(value, MESSAGE_ID_SUCCESS)) {
 		fields->success = true;
 		tells = true;

@@ -18,6 +18,7 @@ struct exit_fields {
 	char status[EXIT_FIELD_MAX]; /* EXIT_STATUS=: a number; or a signal's name without SIG */
 	char result[EXIT_FIELD_MAX]; /* UNIT_RESULT=: as the unit's property Result */
 	bool success;		     /* "Deactivated successfully." */
+	bool asked;		     /* "Stopping ...": somebody wanted it to end */
 	uint64_t time;		     /* of the first of these records */
 };
 

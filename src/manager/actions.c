@@ -515,7 +515,7 @@ static void act_wait_foreign(struct entry *entry)
 
 static void act_note_foreign(struct entry *entry)
 {
-	if (entry->row.last_exit.reason != EXIT_REASON_START_FAILED)
+	if (!entry_start_failed(entry))
 		entry_note_start_failed(entry, "another unit has this name; it is not touched");
 }
 

@@ -71,10 +71,13 @@ static struct entry *take_queued(struct manager *manager)
 	return entry;
 }
 
-/* The unit is gone in the boot that it was started in: whether it failed is in the journal. */
-static int failed_away(const struct entry *entry)
+/*
+ * The unit is gone in the boot that it was started in: how it ended, and so whether it failed, is
+ * in the journal.
+ */
+static int failed_away(struct entry *entry)
 {
-	struct exit_record record;
+	struct exit_record record = {};
 	char unit[UNIT_MAX_SIZE];
 	int r;
 
@@ -82,6 +85,7 @@ static int failed_away(const struct entry *entry)
 	r = journal_find_exit(NULL, unit, &record);
 	if (r < 0)
 		return r;
+	entry->away_exit = record;
 	return r > 0 && !(record.reason == EXIT_REASON_EXITED && record.code == 0);
 }
 
@@ -95,7 +99,7 @@ static enum action decide(struct entry *entry)
 		.unstarted = row->run != row->started_run,
 		.same_boot = streq(row->boot_id, entry->manager->boot_id),
 		.stopped = row->stopped,
-		.start_failed = row->last_exit.reason == EXIT_REASON_START_FAILED,
+		.start_failed = entry_start_failed(entry),
 	};
 	struct actual actual = {
 		.presence = entry_presence(entry),

@@ -69,8 +69,10 @@ struct entry {
 	bool retried;		       /* the start was refused once because of a leftover */
 	bool reading;		       /* it is being read again */
 	char usage_of[ID128_TEXT_MAX]; /* the invocation whose end the unit was read again for */
-	bool unrecorded; /* the registry could not be written, and lacks some of the row's results
-			  */
+	bool unrecorded; /* the registry lacks some of the row's results: it could not be written,
+			    or they are written with what follows */
+	char group_of[ID128_TEXT_MAX]; /* the invocation whose control group was asked for */
+	struct exit_record away_exit;  /* of a unit that is gone, by the journal; or UNSPECIFIED */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
@@ -133,6 +135,8 @@ void manager_publish(struct manager *manager);
 
 /* status.c */
 enum unit_presence entry_presence(const struct entry *entry);
+/* An end was recorded since the last start, and it was a start that failed. */
+bool entry_start_failed(const struct entry *entry);
 /* The unit is of the run that is wanted. */
 bool entry_is_current(const struct entry *entry);
 /* Derives the status, on strings owned by *ret. 0 or -ENOMEM. */
@@ -160,6 +164,8 @@ bool entry_has_state(const struct entry *entry);
 
 /* record.c */
 void entry_note_start(struct entry *entry);
+/* Keeps how the unit's last process ended; the registry gets it with the next start or end. */
+void entry_note_exit(struct entry *entry);
 void entry_note_end(struct entry *entry);
 void entry_note_stopped(struct entry *entry);
 void entry_note_start_failed(struct entry *entry, const char *message);

@@ -13,14 +13,10 @@
 
 #define RECORD_AGAIN_USEC (10 * USEC_PER_SEC)
 
-/* Writes a start down again, and what came after it. 0 or a negative errno. */
-static int write_again(struct entry *entry)
+static int write_row(struct entry *entry)
 {
-	const struct registry_row *row = &entry->row;
-	struct registry *registry = entry->manager->registry;
-	int r = registry_record_start(registry, row);
+	int r = registry_record(entry->manager->registry, &entry->row);
 
-	r = r < 0 ? r : registry_record_end(registry, row);
 	if (r >= 0)
 		entry->unrecorded = false;
 	return r;
@@ -37,7 +33,7 @@ static int on_record_again(sd_event_source *source, uint64_t usec, void *userdat
 	manager->record_again = sd_event_source_disable_unref(manager->record_again);
 	for (size_t i = 0; r >= 0 && i < manager->n_entries; i++)
 		if (manager->entries[i]->unrecorded)
-			r = write_again(manager->entries[i]);
+			r = write_row(manager->entries[i]);
 	if (r < 0)
 		arm_record_again(manager);
 	else
@@ -57,11 +53,15 @@ static void arm_record_again(struct manager *manager)
 		log_error("No timer to write to the registry again: %s", strerror(-r));
 }
 
-/* The row in memory is right all the same; the registry gets it later. */
-static void not_recorded(struct entry *entry, const char *what, int error)
+/* The row in memory is right also where the registry gets it later. */
+static void record(struct entry *entry, const char *what)
 {
+	int r = write_row(entry);
+
+	if (r >= 0)
+		return;
 	log_warning("%s: its %s cannot be recorded, and is tried again: %s",
-		    entry->row.definition->id, what, strerror(-error));
+		    entry->row.definition->id, what, strerror(-r));
 	entry->unrecorded = true;
 	arm_record_again(entry->manager);
 }
@@ -70,7 +70,6 @@ static void write_start(struct entry *entry, const char *invocation_id, uint64_t
 {
 	struct manager *manager = entry->manager;
 	struct registry_row *row = &entry->row;
-	int r;
 
 	if (row->started_run != run) /* nothing is restarted out of the run before any more */
 		credential_remove(manager->config.credentials_dir, row->definition->uid,
@@ -80,12 +79,9 @@ static void write_start(struct entry *entry, const char *invocation_id, uint64_t
 	row->started_run = run;
 	row->start_time = time;
 	row->stopped = false;
-	row->last_exit = (struct exit_record){};
-	row->restart_count = 0;
+	row->restart_count = (int32_t)entry->unit.n_restarts;
 	free(TAKE(row->message));
-	r = registry_record_start(manager->registry, row);
-	if (r < 0)
-		not_recorded(entry, "start", r);
+	record(entry, "start");
 }
 
 /* How an invocation ended, as it is written down. */
@@ -111,9 +107,8 @@ static void write_end(struct entry *entry, const struct end *end)
 {
 	struct registry_row *row = &entry->row;
 	char *copy;
-	int r;
 
-	if (!is_news(row, end))
+	if (!is_news(row, end) && !entry->unrecorded)
 		return;
 	copy = end->message ? strdup(end->message) : NULL;
 	free(row->message);
@@ -122,9 +117,7 @@ static void write_end(struct entry *entry, const struct end *end)
 	row->restart_count = end->restart_count;
 	row->stopped = end->stopped;
 	row->cpu_usage = end->cpu_usage;
-	r = registry_record_end(entry->manager->registry, row);
-	if (r < 0)
-		not_recorded(entry, "end", r);
+	record(entry, "end");
 }
 
 void entry_note_start(struct entry *entry)
@@ -142,6 +135,26 @@ static bool ask_usage(struct entry *entry)
 		return false;
 	(void)snprintf(entry->usage_of, sizeof(entry->usage_of), "%s", entry->unit.invocation_id);
 	return entry_read_again(entry) >= 0;
+}
+
+void entry_note_exit(struct entry *entry)
+{
+	const struct unit_state *unit = &entry->unit;
+	struct registry_row *row = &entry->row;
+	struct exit_record last;
+
+	if (!entry->loaded || unit->run == 0 || entry_presence(entry) == UNIT_FOREIGN)
+		return;
+	unit_state_exit(unit, &last);
+	if (last.reason == EXIT_REASON_UNSPECIFIED)
+		return;
+	if (!exit_same(&row->last_exit, &last)) {
+		row->last_exit = last;
+		row->cpu_usage = 0; /* until it has been read */
+		entry->unrecorded = true;
+	}
+	if (unit_state_is_backing_off(unit) && !ask_usage(entry) && !entry->reading)
+		row->cpu_usage = unit_state_cpu_usage(unit);
 }
 
 void entry_note_end(struct entry *entry)
@@ -175,7 +188,8 @@ void entry_note_end(struct entry *entry)
 
 void entry_note_stopped(struct entry *entry)
 {
-	const struct end end = {
+	char text[EXIT_TEXT_MAX], message[EXIT_TEXT_MAX + 64];
+	struct end end = {
 		.exit = entry->row.last_exit,
 		.restart_count = entry->row.restart_count,
 		.stopped = true,
@@ -183,6 +197,14 @@ void entry_note_stopped(struct entry *entry)
 		.message = "stopped while indexerd was away",
 	};
 
+	if (entry->away_exit.reason != EXIT_REASON_UNSPECIFIED) {
+		end.exit = entry->away_exit;
+		end.cpu_usage = 0;
+		exit_describe(&end.exit, text);
+		(void)snprintf(message, sizeof(message), "stopped while indexerd was away: %s",
+			       text);
+		end.message = message;
+	}
 	write_end(entry, &end);
 }
 

@@ -31,6 +31,11 @@ enum unit_presence entry_presence(const struct entry *entry)
 	return streq(unit->active_state, "failed") ? UNIT_FAILED : UNIT_IDLE;
 }
 
+bool entry_start_failed(const struct entry *entry)
+{
+	return entry->row.message && entry->row.last_exit.reason == EXIT_REASON_START_FAILED;
+}
+
 bool entry_is_current(const struct entry *entry)
 {
 	return entry->unit.run == entry->row.run;
@@ -76,7 +81,7 @@ static enum state entry_state(const struct entry *entry)
 		return loaded_state(&entry->unit);
 	if (entry->row.run != entry->row.started_run)
 		return STATE_STARTING;
-	if (entry->row.last_exit.reason == EXIT_REASON_START_FAILED)
+	if (entry_start_failed(entry))
 		return STATE_FAILED;
 	return entry->row.stopped ? STATE_STOPPED : STATE_STARTING;
 }
@@ -121,10 +126,22 @@ static void fill_from_unit(const struct entry *entry, struct status *status)
 	status->main_pid = unit->main_pid;
 	status->restart_count = (int32_t)unit->n_restarts;
 	status->start_time = unit->exec_main_start;
-	status->cpu_usage = unit_state_is_live(unit) ? 0 : unit_state_cpu_usage(unit);
+	if (unit->main_pid != 0)
+		status->cpu_usage = 0; /* its control group tells */
 	unit_state_exit(unit, &last);
 	if (last.reason != EXIT_REASON_UNSPECIFIED)
 		status->last_exit = last;
+}
+
+/* NULL and "" stay NULL. */
+static int copy_text(const char *text, char **ret)
+{
+	char *copy = isempty(text) ? NULL : strdup(text);
+
+	if (!copy && !isempty(text))
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
 }
 
 int entry_status(const struct entry *entry, struct status *ret)
@@ -137,17 +154,18 @@ int entry_status(const struct entry *entry, struct status *ret)
 		.cpu_usage = entry->row.cpu_usage,
 	};
 	char buffer[EXIT_TEXT_MAX + 32];
-	const char *message;
+	int r;
 
 	(void)snprintf(status.invocation_id, sizeof(status.invocation_id), "%s",
 		       entry->row.invocation_id);
 	if (unit_tells(entry))
 		fill_from_unit(entry, &status);
-	message = entry_message(entry, &status, buffer);
-	if (message) {
-		status.message = strdup(message);
-		if (!status.message)
-			return -ENOMEM;
+	r = copy_text(entry_message(entry, &status, buffer), &status.message);
+	if (r >= 0 && status.main_pid != 0)
+		r = copy_text(entry->unit.control_group, &status.control_group);
+	if (r < 0) {
+		status_clear(&status);
+		return r;
 	}
 	*ret = status;
 	return 0;

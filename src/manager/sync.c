@@ -11,6 +11,8 @@
 #include "common/log.h"
 #include "manager/private.h"
 
+#define PROPERTY_GROUP "ControlGroup"
+
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
@@ -120,6 +122,7 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 	else if (entry && read_unit(entry, result) < 0)
 		entry_ask_later(entry, result->text ? result->text : "its answer cannot be read");
 	if (entry) {
+		entry_note_exit(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}
@@ -287,6 +290,44 @@ static void on_lost(void *userdata)
 	manager_publish(manager);
 }
 
+static void on_group_read(const struct systemd_result *result, void *userdata)
+{
+	_cleanup_free_ struct query *query = userdata;
+	struct entry *entry = entry_find_unit(query->manager, query->unit);
+	int r = result->error;
+
+	if (!entry)
+		return;
+	/* Of another invocation it is the same, or will be asked for. */
+	r = r < 0 ? r : unit_state_read_property(result->reply, PROPERTY_GROUP, &entry->unit);
+	if (r < 0)
+		entry->group_of[0] = '\0'; /* with the next signal */
+	entry_refresh(entry);
+	entry_queue(entry);
+}
+
+/*
+ * The control group is in no signal: it is asked for once for each invocation, as soon as there is
+ * a process, and so is known when the start is over.
+ */
+static void ask_group(struct entry *entry)
+{
+	_cleanup_free_ struct query *query = NULL;
+	struct unit_state *state = &entry->unit;
+	char unit[UNIT_MAX_SIZE];
+
+	if (state->main_pid == 0 || !isempty(state->control_group) ||
+	    streq(entry->group_of, state->invocation_id))
+		return;
+	unit_from_id(entry->row.definition->id, unit);
+	query = query_new(entry->manager, unit, false);
+	if (!query || systemd_query_property(entry->manager->systemd, unit, PROPERTY_GROUP,
+					     on_group_read, query) < 0)
+		return;
+	(void)TAKE(query);
+	(void)snprintf(entry->group_of, sizeof(entry->group_of), "%s", state->invocation_id);
+}
+
 static void on_unit_changed(const char *unit, sd_bus_message *changes, void *userdata)
 {
 	struct manager *manager = userdata;
@@ -307,6 +348,9 @@ static void on_unit_changed(const char *unit, sd_bus_message *changes, void *use
 	if (was_live && manager->stopped && !isempty(invocation_id) &&
 	    (!unit_state_is_live(&entry->unit) || !streq(invocation_id, entry->unit.invocation_id)))
 		manager->stopped(entry->row.definition->uid, manager->stopped_userdata);
+	unit_state_forget(&entry->unit, invocation_id);
+	ask_group(entry);
+	entry_note_exit(entry);
 	entry_refresh(entry);
 	entry_queue(entry);
 }

@@ -88,10 +88,11 @@ int definition_add_arg(struct definition *definition, const char *arg)
 
 int view_new(struct definition *definition, const struct status *status, struct view **ret)
 {
-	_cleanup_free_ char *message = NULL;
+	_cleanup_free_ char *message = NULL, *control_group = NULL;
 	struct view *view;
 
-	if (status->message && !(message = strdup(status->message)))
+	if ((status->message && !(message = strdup(status->message))) ||
+	    (status->control_group && !(control_group = strdup(status->control_group))))
 		return -ENOMEM;
 	view = malloc(sizeof(*view));
 	if (!view)
@@ -102,6 +103,7 @@ int view_new(struct definition *definition, const struct status *status, struct 
 		.status = *status,
 	};
 	view->status.message = TAKE(message);
+	view->status.control_group = TAKE(control_group);
 	*ret = view;
 	return 0;
 }
@@ -125,6 +127,7 @@ struct view *view_unref(struct view *view)
 void status_clear(struct status *status)
 {
 	free(status->message);
+	free(status->control_group);
 	*status = (struct status){};
 }
 

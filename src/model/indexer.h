@@ -88,8 +88,9 @@ struct status {
 	int32_t restart_count;
 	uint64_t start_time;
 	struct exit_record last_exit;
-	uint64_t cpu_usage; /* microseconds, of the last invocation that has ended */
-	char *message;	    /* in words why it is in this state, or NULL */
+	uint64_t cpu_usage; /* microseconds, of the last process that has ended; 0 with a process */
+	char *control_group; /* of the unit, where it has a process and it is known; or NULL */
+	char *message;	     /* in words why it is in this state, or NULL */
 };
 
 struct view {
@@ -116,7 +117,7 @@ struct view *view_ref(struct view *view);
 struct view *view_unref(struct view *view);
 DEFINE_CLEANUP(struct view, view_unref);
 
-/* Frees the message and clears the status. */
+/* Frees the strings and clears the status. */
 void status_clear(struct status *status);
 
 /* Writes the etag of a definition: 16 hexadecimal digits and the NUL. */

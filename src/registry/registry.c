@@ -338,43 +338,29 @@ int registry_want(struct registry *registry, const char *uid, bool halted, uint6
 	return r < 0 ? r : update_one(db, statement);
 }
 
-int registry_record_start(struct registry *registry, const struct registry_row *row)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct db *db = registry->db;
-	int r;
-
-	r = db_statement(db, STATEMENT_RECORD_START, &statement);
-	if (r < 0)
-		return r;
-	if ((r = db_bind_text(db, statement, 1, row->definition->uid)) < 0 ||
-	    (r = db_bind_text(db, statement, 2, row->boot_id)) < 0 ||
-	    (r = db_bind_text(db, statement, 3, row->invocation_id)) < 0 ||
-	    (r = db_bind_int64(db, statement, 4, (int64_t)row->started_run)) < 0 ||
-	    (r = db_bind_int64(db, statement, 5, (int64_t)row->start_time)) < 0)
-		return r;
-	return update_one(db, statement);
-}
-
-int registry_record_end(struct registry *registry, const struct registry_row *row)
+int registry_record(struct registry *registry, const struct registry_row *row)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	const struct exit_record *exit = &row->last_exit;
 	struct db *db = registry->db;
 	int r;
 
-	r = db_statement(db, STATEMENT_RECORD_END, &statement);
+	r = db_statement(db, STATEMENT_RECORD, &statement);
 	if (r < 0)
 		return r;
 	if ((r = db_bind_text(db, statement, 1, row->definition->uid)) < 0 ||
-	    (r = db_bind_int64(db, statement, 2, (int64_t)exit->time)) < 0 ||
-	    (r = db_bind_int64(db, statement, 3, exit->code)) < 0 ||
-	    (r = db_bind_int64(db, statement, 4, exit->signal)) < 0 ||
-	    (r = db_bind_int64(db, statement, 5, exit->reason)) < 0 ||
-	    (r = db_bind_int64(db, statement, 6, row->restart_count)) < 0 ||
-	    (r = db_bind_int64(db, statement, 7, row->stopped)) < 0 ||
-	    (r = db_bind_int64(db, statement, 8, (int64_t)row->cpu_usage)) < 0 ||
-	    (r = db_bind_text(db, statement, 9, row->message)) < 0)
+	    (r = db_bind_text(db, statement, 2, row->boot_id)) < 0 ||
+	    (r = db_bind_text(db, statement, 3, row->invocation_id)) < 0 ||
+	    (r = db_bind_int64(db, statement, 4, (int64_t)row->started_run)) < 0 ||
+	    (r = db_bind_int64(db, statement, 5, (int64_t)row->start_time)) < 0 ||
+	    (r = db_bind_int64(db, statement, 6, row->stopped)) < 0 ||
+	    (r = db_bind_int64(db, statement, 7, row->restart_count)) < 0 ||
+	    (r = db_bind_int64(db, statement, 8, (int64_t)exit->time)) < 0 ||
+	    (r = db_bind_int64(db, statement, 9, exit->code)) < 0 ||
+	    (r = db_bind_int64(db, statement, 10, exit->signal)) < 0 ||
+	    (r = db_bind_int64(db, statement, 11, exit->reason)) < 0 ||
+	    (r = db_bind_int64(db, statement, 12, (int64_t)row->cpu_usage)) < 0 ||
+	    (r = db_bind_text(db, statement, 13, row->message)) < 0)
 		return r;
 	return update_one(db, statement);
 }

@@ -31,9 +31,10 @@ struct registry_row {
 	uint64_t started_run; /* which of them the last start was; 0 where it was never started */
 	uint64_t start_time;  /* of that invocation */
 	int32_t restart_count;
-	struct exit_record last_exit;
-	uint64_t cpu_usage; /* processor time of that invocation, in microseconds */
-	char *message;	    /* last words, or NULL */
+	struct exit_record
+		last_exit;  /* of the last invocation that has ended, this one or another */
+	uint64_t cpu_usage; /* its processor time, in microseconds */
+	char *message;	    /* last words of the last start; NULL where its end was not recorded */
 };
 
 void registry_row_clear(struct registry_row *row);
@@ -102,13 +103,7 @@ int registry_update(struct registry *registry, const struct definition *definiti
 int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run);
 
 /*
- * Notes a start: the row's boot, invocation, started run and start time; clears `stopped`. -ENOENT
+ * Notes what happened: all of the row that is neither its definition nor what is wanted. -ENOENT
  * where the uid is not there.
  */
-int registry_record_start(struct registry *registry, const struct registry_row *row);
-
-/*
- * Notes the end of the invocation: the row's last exit, restarts, processor time, last words and
- * whether somebody stopped it. -ENOENT likewise.
- */
-int registry_record_end(struct registry *registry, const struct registry_row *row);
+int registry_record(struct registry *registry, const struct registry_row *row);

@@ -63,10 +63,8 @@ const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_DELETE_ARGS] = "DELETE FROM args WHERE indexer = ?1",
 	[STATEMENT_WANT] = "UPDATE indexers SET halted = ?2, run = ?3, stopped = stopped AND ?2"
 			   " WHERE uid = ?1 AND tombstone = 0",
-	[STATEMENT_RECORD_START] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
-				   " started_run = ?4, start_time = ?5, stopped = 0 WHERE uid = ?1",
-	[STATEMENT_RECORD_END] =
-		"UPDATE indexers SET exit_time = ?2, exit_code = ?3, exit_signal = ?4,"
-		" exit_reason = ?5, restart_count = ?6, stopped = ?7, cpu_usage = ?8, message = ?9"
-		" WHERE uid = ?1",
+	[STATEMENT_RECORD] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
+			     " started_run = ?4, start_time = ?5, stopped = ?6, restart_count = ?7,"
+			     " exit_time = ?8, exit_code = ?9, exit_signal = ?10,"
+			     " exit_reason = ?11, cpu_usage = ?12, message = ?13 WHERE uid = ?1",
 };

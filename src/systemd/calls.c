@@ -240,16 +240,33 @@ int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata)
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
 }
 
-int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+/* Get, or without a property GetAll. */
+static int properties_call(struct systemd *systemd, const char *unit, const char *interface,
+			   const char *property, systemd_done *done, void *userdata)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	_cleanup_free_ char *path = NULL;
 	int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
 
-	r = r < 0 ? r : new_call(systemd, path, "org.freedesktop.DBus.Properties", "GetAll", &m);
-	/* An empty interface asks for the properties of all of them in one go. */
-	r = r < 0 ? r : sd_bus_message_append(m, "s", "");
+	r = r < 0 ? r
+		  : new_call(systemd, path, "org.freedesktop.DBus.Properties",
+			     property ? "Get" : "GetAll", &m);
+	r = r < 0 ? r : sd_bus_message_append(m, "s", interface);
+	if (r >= 0 && property)
+		r = sd_bus_message_append(m, "s", property);
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_QUERY_TIMEOUT_USEC);
+}
+
+int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)
+{
+	/* An empty interface asks for the properties of all of them in one go. */
+	return properties_call(systemd, unit, "", NULL, done, userdata);
+}
+
+int systemd_query_property(struct systemd *systemd, const char *unit, const char *property,
+			   systemd_done *done, void *userdata)
+{
+	return properties_call(systemd, unit, SYSTEMD_NAME ".Service", property, done, userdata);
 }
 
 int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,

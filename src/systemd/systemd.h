@@ -18,7 +18,7 @@
 #include "systemd/unit-state.h"
 
 #define SYSTEMD_CALL_TIMEOUT_USEC  (30 * USEC_PER_SEC)
-#define SYSTEMD_QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC) /* of systemd_query() */
+#define SYSTEMD_QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC) /* of the two systemd_query()s */
 /* No call takes longer, with the time that it waits to be sent; see calls.c. */
 #define SYSTEMD_CALL_LIMIT_USEC (60 * USEC_PER_SEC)
 
@@ -74,6 +74,9 @@ bool systemd_is_connected(const struct systemd *systemd);
 int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata);
 /* All properties of a unit: the reply is a{sv} for unit_state_read(). */
 int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+/* One property of a unit's interface Service: the reply is for unit_state_read_property(). */
+int systemd_query_property(struct systemd *systemd, const char *unit, const char *property,
+			   systemd_done *done, void *userdata);
 /* StartTransientUnit; the reply is the job's object path. The unit is pinned until
  * systemd_unref_unit(). */
 int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,

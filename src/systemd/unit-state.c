@@ -37,6 +37,17 @@ static int read_text(sd_bus_message *message, void *field)
 	return r;
 }
 
+static int read_path(sd_bus_message *message, void *field)
+{
+	const char *path;
+	int r = sd_bus_message_read_basic(message, 's', &path);
+
+	if (r >= 0)
+		(void)snprintf(field, UNIT_PATH_MAX, "%s",
+			       strlen(path) < UNIT_PATH_MAX ? path : "");
+	return r;
+}
+
 static int read_u32(sd_bus_message *message, void *field)
 {
 	return sd_bus_message_read_basic(message, 'u', field);
@@ -133,6 +144,7 @@ static const struct {
 	ROW("InvocationID", "ay", read_id128, invocation_id),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
 	ROW("LoadCredential", "a(ss)", read_run, run),
+	ROW("ControlGroup", "s", read_path, control_group),
 	ROW("CPUUsageNSec", "t", read_u64, cpu_usage_nsec),
 	ROW("Job", "(uo)", read_job, job),
 	ROW("UID", "u", read_u32, uid),
@@ -153,7 +165,8 @@ void unit_state_init(struct unit_state *state)
 	*state = (struct unit_state){ .uid = UINT32_MAX, .cpu_usage_nsec = UINT64_MAX };
 }
 
-static int read_property(sd_bus_message *message, const char *property, struct unit_state *state)
+int unit_state_read_property(sd_bus_message *message, const char *property,
+			     struct unit_state *state)
 {
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		int r;
@@ -182,7 +195,7 @@ int unit_state_read(sd_bus_message *message, struct unit_state *state)
 		r = sd_bus_message_read_basic(message, 's', &property);
 		if (r < 0)
 			return r;
-		r = read_property(message, property, &next);
+		r = unit_state_read_property(message, property, &next);
 		if (r < 0)
 			return r;
 		r = sd_bus_message_exit_container(message);
@@ -196,6 +209,14 @@ int unit_state_read(sd_bus_message *message, struct unit_state *state)
 		return r;
 	*state = next;
 	return 0;
+}
+
+void unit_state_forget(struct unit_state *state, const char *invocation_id)
+{
+	if (streq(state->invocation_id, invocation_id))
+		return;
+	state->control_group[0] = '\0';
+	state->cpu_usage_nsec = UINT64_MAX;
 }
 
 bool unit_state_is_live(const struct unit_state *state)

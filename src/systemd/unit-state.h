@@ -14,6 +14,7 @@
 
 #define UNIT_WORD_MAX 32  /* bytes of ActiveState and the like, NUL included */
 #define UNIT_TEXT_MAX 512 /* bytes of StatusText that are kept, NUL included */
+#define UNIT_PATH_MAX 256 /* of ControlGroup; a longer one is as if it were not known */
 
 struct unit_state {
 	char active_state[UNIT_WORD_MAX]; /* "active", "failed", ... */
@@ -25,9 +26,11 @@ struct unit_state {
 	int32_t status_errno;		    /* ERRNO= of sd_notify(3), 0 where there is none */
 	char indexer_uid[ID128_TEXT_MAX];   /* from LogExtraFields, "" where the unit has none */
 	uint64_t run;			    /* which run the unit is of; 0 where it tells none */
-	uint64_t cpu_usage_nsec; /* of the last invocation; UINT64_MAX where it is not known */
-	uint32_t job;		 /* id of the job under way or waiting, 0 without one */
-	uint32_t uid;		 /* user id, (uint32_t)-1 where there is none */
+	/* Both of this invocation, and in no signal: known where they were asked for. */
+	char control_group[UNIT_PATH_MAX]; /* "/indexer.slice/indexer-x.service", or "" */
+	uint64_t cpu_usage_nsec;	   /* UINT64_MAX where it is not known */
+	uint32_t job;			   /* id of the job under way or waiting, 0 without one */
+	uint32_t uid;			   /* user id, (uint32_t)-1 where there is none */
 	uint32_t main_pid;
 	uint32_t n_restarts;
 	int32_t exec_main_code;	  /* CLD_EXITED, CLD_KILLED, CLD_DUMPED, or 0 */
@@ -47,6 +50,13 @@ void unit_state_init(struct unit_state *state);
  * properties that the message does not have stay. Returns 0 or a negative errno.
  */
 int unit_state_read(sd_bus_message *message, struct unit_state *state);
+
+/* Reads the value of one property, a variant, as Get carries it. 0 or a negative errno. */
+int unit_state_read_property(sd_bus_message *message, const char *property,
+			     struct unit_state *state);
+
+/* Forgets what no signal tells, where the unit is in another invocation than the given one. */
+void unit_state_forget(struct unit_state *state, const char *invocation_id);
 
 /* ActiveState is one of those with processes, jobs or restarts to come. */
 bool unit_state_is_live(const struct unit_state *state);

@@ -85,6 +85,8 @@ static void test_exit(void)
 	} rows[] = {
 		{ { .time = 5 }, 0, 0, 0, EXIT_REASON_UNSPECIFIED },
 		{ { .success = true }, 1, 0, 0, EXIT_REASON_EXITED },
+		{ { .success = true, .asked = true }, 0, 0, 0, EXIT_REASON_UNSPECIFIED },
+		{ { "killed", "9", "timeout", .asked = true }, 1, 0, 9, EXIT_REASON_TIMED_OUT },
 		{ { "exited", "3", "exit-code" }, 1, 3, 0, EXIT_REASON_EXITED },
 		{ { "exited", "3", "" }, 1, 3, 0, EXIT_REASON_EXITED },
 		{ { "exited", "78", "exit-code" }, 1, 78, 0, EXIT_REASON_CONFIGURATION },

@@ -274,18 +274,16 @@ static void test_results(void)
 
 	definition_new(&result.definition);
 	strcpy(result.definition->uid, nobody);
-	is_int(registry_record_start(registry, &result), -ENOENT, "no start");
-	is_int(registry_record_end(registry, &result), -ENOENT, "no end");
+	is_int(registry_record(registry, &result), -ENOENT, "nothing recorded");
 	is_int(registry_want(registry, nobody, true, 2), -ENOENT, "nothing wanted");
 	strcpy(result.definition->uid, uid);
-	is_int(registry_record_end(registry, &result), 0, "an end");
-	is_int(registry_record_start(registry, &result), 0, "a start");
+	is_int(registry_record(registry, &result), 0, "an end");
 	test_load(registry, &seen);
 	row = &seen.rows[0];
 	is_str(row->boot_id, boot, "boot");
 	is_str(row->invocation_id, invocation, "invocation");
 	ok(row->start_time == UINT64_MAX, "start time");
-	ok(!row->stopped, "a start clears stopped");
+	ok(row->stopped, "it was stopped");
 	is_int(row->started_run, 7, "which run was started");
 	is_int(row->cpu_usage, 1234567, "processor time");
 	is_int(row->restart_count, 4, "restarts");
@@ -296,7 +294,7 @@ static void test_results(void)
 	is_int(row->last_exit.reason, EXIT_REASON_OUT_OF_MEMORY, "reason");
 
 	result = (struct registry_row){ .definition = result.definition, .stopped = true };
-	is_int(registry_record_end(registry, &result), 0, "an unknown end");
+	is_int(registry_record(registry, &result), 0, "an unknown end");
 	registry_close(registry);
 	registry_open(test_path, &registry);
 	test_load(registry, &seen);
@@ -318,7 +316,7 @@ static void test_want(void)
 	test_load(registry, &seen);
 	ok(row->run == 1 && row->started_run == 0 && !row->halted, "a new row wants its first run");
 	stopped.definition = definition_ref(row->definition);
-	registry_record_end(registry, &stopped);
+	registry_record(registry, &stopped);
 	is_int(registry_want(registry, stopped.definition->uid, true, 1), 0, "halt");
 	test_load(registry, &seen);
 	ok(row->halted && row->stopped && row->run == 1, "it is halted, and still stopped");
