@@ -270,7 +270,7 @@ static bool write_exit(const struct exit_record *record, struct arena *arena,
 	return (*ret)->signal != NULL;
 }
 
-static bool write_status(const struct view *view, struct arena *arena,
+static bool write_status(const struct view *view, const struct usage *usage, struct arena *arena,
 			 Indexerd__V1__Indexer__Status **ret)
 {
 	const struct status *status = &view->status;
@@ -286,9 +286,11 @@ static bool write_status(const struct view *view, struct arena *arena,
 	message->main_pid = status->main_pid;
 	message->restart_count = status->restart_count;
 	message->message = (char *)(status->message ? status->message : "");
+	message->memory_bytes = usage ? usage->memory_bytes : 0;
 	*ret = message;
 	return message->unit && write_time(status->start_time, arena, &message->start_time) &&
-	       write_duration(status->cpu_usage, arena, &message->cpu_usage) &&
+	       write_duration(usage ? usage->cpu_usec : status->cpu_usage, arena,
+			      &message->cpu_usage) &&
 	       write_exit(&status->last_exit, arena, &message->last_exit);
 }
 
@@ -330,7 +332,8 @@ static bool write_names(const struct definition *definition, struct arena *arena
 	return message->name && message->etag && message->spawned_by;
 }
 
-Indexerd__V1__Indexer *convert_from_view(const struct view *view, struct arena *arena)
+Indexerd__V1__Indexer *convert_from_view(const struct view *view, const struct usage *usage,
+					 struct arena *arena)
 {
 	const struct definition *definition = view->definition;
 	Indexerd__V1__Indexer *message;
@@ -340,7 +343,7 @@ Indexerd__V1__Indexer *convert_from_view(const struct view *view, struct arena *
 	    !write_resources(definition, arena, message) ||
 	    !write_time(definition->create_time, arena, &message->create_time) ||
 	    !write_time(definition->update_time, arena, &message->update_time) ||
-	    !write_status(view, arena, &message->status))
+	    !write_status(view, usage, arena, &message->status))
 		return NULL;
 	return message;
 }

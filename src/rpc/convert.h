@@ -12,6 +12,7 @@
 #include "model/indexer.h"
 #include "model/refusal.h"
 #include "rpc/arena.h"
+#include "systemd/usage.h"
 
 /*
  * Makes a definition with the given id of a request's indexer; NULL is an indexer without any
@@ -23,9 +24,11 @@ int convert_to_definition(const char *id, const Indexerd__V1__Indexer *message,
 
 /*
  * Makes the message of a view, in the arena; strings are lent by the view, which must outlive it.
- * Returns NULL where there is no memory.
+ * `usage` is what its processes use at present, or NULL where it has none. Returns NULL where there
+ * is no memory.
  */
-Indexerd__V1__Indexer *convert_from_view(const struct view *view, struct arena *arena);
+Indexerd__V1__Indexer *convert_from_view(const struct view *view, const struct usage *usage,
+					 struct arena *arena);
 
 /*
  * Microseconds since the epoch of a request's timestamp; NULL is 0. REFUSED (INVALID_ARGUMENT,

@@ -8,6 +8,7 @@
 
 #include "manager/manager.h"
 #include "rpc/core.h"
+#include "systemd/usage.h"
 
 const struct rpc_limits rpc_limits_default = {
 	.connections = 10000,
@@ -29,6 +30,10 @@ int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
 
 	if (!core)
 		return -ENOMEM;
+	if (usage_table_new(USAGE_CONTROL_GROUPS, &core->usage) < 0) {
+		free(core);
+		return -ENOMEM;
+	}
 	core->refs = 1;
 	core->manager = config->manager;
 	core->snapshots = manager_snapshots(config->manager);
@@ -54,6 +59,7 @@ struct rpc_core *rpc_core_unref(struct rpc_core *core)
 		return NULL;
 	pthread_mutex_destroy(&core->waiting_lock);
 	pthread_mutex_destroy(&core->streams_lock);
+	usage_table_free(core->usage);
 	free(core);
 	return NULL;
 }

@@ -22,6 +22,7 @@
 struct call;
 struct stream;
 struct watch_hub;
+struct usage_table;
 TAILQ_HEAD(call_list, call);
 TAILQ_HEAD(stream_list, stream);
 
@@ -29,6 +30,7 @@ struct rpc_core {
 	atomic_uint refs;
 	struct manager *manager;	/* main loop's thread only */
 	struct snapshot_box *snapshots; /* any thread */
+	struct usage_table *usage;	/* any thread */
 	struct journal *journal;	/* any thread */
 	struct loop_queue *loop;
 	struct queue *queue;

@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "rpc/access.h"
-#include "rpc/convert.h"
 #include "rpc/methods.h"
 
 int method_get_indexer(struct call *call, const ProtobufCMessage *message, struct refusal *refusal)
@@ -22,7 +21,7 @@ int method_get_indexer(struct call *call, const ProtobufCMessage *message, struc
 	r = access_find(call_caller(call), snapshot, request->name, "name", &view, refusal);
 	if (r != 0)
 		return r;
-	indexer = convert_from_view(view, call_arena(call));
+	indexer = method_message(call, view);
 	if (!indexer)
 		return -ENOMEM;
 	call_reply(call, &indexer->base);

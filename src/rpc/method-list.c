@@ -17,7 +17,6 @@
 #include "model/filter.h"
 #include "model/page_token.h"
 #include "rpc/access.h"
-#include "rpc/convert.h"
 #include "rpc/methods.h"
 
 #define PAGE_SIZE_DEFAULT 50
@@ -46,7 +45,7 @@ static void page_clear(struct page *page)
 /* Appends a row: 1, 0 where the page has no room for it, or -ENOMEM. */
 static int add_row(struct page *page, const struct view *view)
 {
-	Indexerd__V1__Indexer *row = convert_from_view(view, call_arena(page->call));
+	Indexerd__V1__Indexer *row = method_message(page->call, view);
 	size_t bytes;
 
 	if (!row)

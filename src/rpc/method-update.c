@@ -28,7 +28,7 @@ static const char *const effects[] = {
 
 static int answer(struct update_call *own, const struct view *view)
 {
-	Indexerd__V1__Indexer *indexer = convert_from_view(view, call_arena(own->call));
+	Indexerd__V1__Indexer *indexer = method_message(own->call, view);
 
 	if (!indexer)
 		return -ENOMEM;

@@ -52,6 +52,14 @@ static const struct method methods[] = {
 	  method_watch_indexers, NULL, true },
 };
 
+Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view)
+{
+	struct usage usage;
+	bool found = usage_get(call_core(call)->usage, view, now_usec(CLOCK_MONOTONIC), &usage);
+
+	return convert_from_view(view, found ? &usage : NULL, call_arena(call));
+}
+
 void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata)
 {
 	_cleanup_refusal_ struct refusal failed = { 0 };
@@ -59,7 +67,7 @@ void method_answer_view(const struct refusal *refusal, struct view *view, void *
 	Indexerd__V1__Indexer *indexer = NULL;
 
 	if (!refusal)
-		indexer = convert_from_view(view, call_arena(call));
+		indexer = method_message(call, view);
 	if (refusal)
 		call_finish(call, refusal);
 	else if (indexer)

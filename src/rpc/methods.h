@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "indexerd/v1/indexer_runner.pb-c.h"
 #include "model/indexer.h"
 #include "rpc/call.h"
 
@@ -25,6 +26,12 @@ method_run method_health_check;
 method_run method_health_watch;
 method_run method_reflect;
 void method_reflect_end(struct call *call);
+
+/*
+ * The message of a view with what its processes use at present, in the call's arena; strings are
+ * lent by the view. NULL where there is no memory.
+ */
+Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view);
 
 /* A manager_done that answers a call with the view or the refusal; userdata is the call, whose
  * reference it takes. */

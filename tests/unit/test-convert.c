@@ -139,10 +139,12 @@ static void test_from_view(void)
 	struct status status = { .state = STATE_BACKING_OFF,
 				 .main_pid = 0,
 				 .restart_count = 9,
+				 .cpu_usage = 250000,
 				 .message = (char *)"why",
 				 .last_exit = { .time = 5000001,
 						.signal = SIGKILL,
 						.reason = EXIT_REASON_OUT_OF_MEMORY } };
+	const struct usage usage = { .memory_bytes = UINT64_MAX, .cpu_usec = 3000001 };
 	struct arena arena = { 0 };
 	Indexerd__V1__Indexer *m;
 
@@ -152,7 +154,7 @@ static void test_from_view(void)
 	d->create_time = 1700000000123456ULL;
 	kv_list_set(&d->environment, "A", "1");
 	view_new(d, &status, &view);
-	m = convert_from_view(view, &arena);
+	m = convert_from_view(view, NULL, &arena);
 	is_str(m->name, "indexers/child", "name");
 	is_str(m->spawned_by, "indexers/parent", "spawned_by");
 	is_str(m->environment[0]->value, "1", "environment");
@@ -165,7 +167,13 @@ static void test_from_view(void)
 	is_str(m->status->last_exit->signal, "SIGKILL", "signal by name");
 	is_int(m->status->last_exit->reason, INDEXERD__V1__REASON__REASON_OUT_OF_MEMORY, "reason");
 	is_int(m->status->last_exit->time->nanos, 1000, "time of the exit");
+	is_int((long long)m->status->memory_bytes, 0, "no memory without a process");
+	is_int(m->status->cpu_usage->nanos, 250000000, "the last process's time");
 	ok(indexerd__v1__indexer__get_packed_size(m) > 0, "it can be packed");
+	m = convert_from_view(view, &usage, &arena);
+	ok(m->status->memory_bytes == UINT64_MAX, "memory");
+	is_int(m->status->cpu_usage->seconds, 3, "processor time, seconds");
+	is_int(m->status->cpu_usage->nanos, 1000, "and nanoseconds");
 	arena_clear(&arena);
 }
 
