@@ -33,7 +33,10 @@ enum unit_presence entry_presence(const struct entry *entry)
 
 bool entry_start_failed(const struct entry *entry)
 {
-	return entry->row.message && entry->row.last_exit.reason == EXIT_REASON_START_FAILED;
+	const struct registry_row *row = &entry->row;
+
+	/* The exit alone may be of an earlier start, which this one's end has left standing. */
+	return row->message && !row->stopped && row->last_exit.reason == EXIT_REASON_START_FAILED;
 }
 
 bool entry_is_current(const struct entry *entry)
