@@ -25,5 +25,5 @@ struct helper {
 int helper_start(const char *identifier, const struct format *format,
 		 void (*forget)(void *userdata), void *userdata, struct helper *ret);
 
-/* Tells the helper that the program could not be executed, so that it does not say READY=1. */
+/* Tells the helper that the program could not be executed, so that it does not say that it runs. */
 void helper_report_failure(const struct helper *helper);

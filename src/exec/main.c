@@ -181,14 +181,24 @@ static int execute(struct launch *launch)
 {
 	char **argv = launch->argv;
 	sigset_t none;
-	int error;
+	int error, r;
 
 	/* Dispositions are as systemd set them: nothing here has changed one. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-	/* systemd has read it before it hears of this process's end, however soon that is. */
-	(void)notify(STATUS_PREFIX EXEC_STATUS_TEXT);
+	/*
+	 * From this process, and not when the program runs: systemd reads it before it hears of the
+	 * process's end, however soon that is, and does not take a quick end for a failed start.
+	 * The text comes first: in one message with it, READY=1 would be passed on before the text.
+	 */
+	r = notify(STATUS_PREFIX EXEC_STATUS_STARTING);
+	r = r < 0 ? r : notify("READY=1");
+	if (r < 0) {
+		complain(-r, "cannot tell systemd that the indexer runs: %s", strerror(-r));
+		helper_report_failure(&launch->helper);
+		return EXIT_FAILURE;
+	}
 	execve(argv[0], argv, launch->environment);
 
 	error = errno;

@@ -7,7 +7,7 @@
 #pragma once
 
 /*
- * Sends a state ("READY=1") to $NOTIFY_SOCKET. Returns 1, 0 where there is no such variable, or a
- * negative errno.
+ * Sends a state, such as "READY=1", to $NOTIFY_SOCKET. Returns 1, 0 where there is no such
+ * variable, or a negative errno.
  */
 int notify(const char *state);

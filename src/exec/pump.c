@@ -12,6 +12,7 @@
 #include "exec/pump.h"
 #include "exec/sink.h"
 #include "exec/splitter.h"
+#include "model/exit.h"
 #include "model/level.h"
 
 /* In the table of descriptors, behind the streams. */
@@ -79,7 +80,7 @@ static void on_status(void)
 {
 	char byte;
 	ssize_t n = read(pump.fds[STATUS].fd, &byte, 1);
-	int r = n == 0 ? notify("READY=1") : 0;
+	int r = n == 0 ? notify("STATUS=" EXEC_STATUS_RUNNING) : 0;
 
 	if (r < 0)
 		say(r, "cannot tell systemd that the indexer runs");

@@ -17,7 +17,7 @@ struct pump_config {
 };
 
 /*
- * Returns when both pipes have ended and the journal has all lines; tells systemd READY=1 in
- * between. 0 or -ENOMEM.
+ * Returns when both pipes have ended and the journal has all lines; tells systemd in between that
+ * the program runs. 0 or -ENOMEM.
  */
 int pump_run(const struct pump_config *config);

@@ -143,7 +143,8 @@ static void evaluate(struct entry *entry)
 	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry &&
 	    !entry->reading) {
 		manager_publish(manager);
-		waiters_answer(entry, CALL_SETTLE);
+		if (!entry->loaded || !unit_state_is_starting(&entry->unit))
+			waiters_answer(entry, CALL_SETTLE);
 		waiters_answer(entry, CALL_STOP);
 	}
 }

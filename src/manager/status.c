@@ -66,6 +66,8 @@ static enum state loaded_state(const struct unit_state *unit)
 {
 	if (unit_state_is_backing_off(unit))
 		return STATE_BACKING_OFF;
+	if (unit_state_is_starting(unit))
+		return STATE_STARTING;
 	for (size_t i = 0; i < ELEMENTSOF(states); i++)
 		if (streq(unit->active_state, states[i].active_state))
 			return states[i].state;

@@ -13,10 +13,12 @@
 #define EXIT_CODE_EXEC		203
 
 /*
- * The status text of a unit, STATUS= of sd_notify(3), from just before the execve() of the program
- * on. With an ERRNO= the text says instead why the program does not run.
+ * The status texts of a unit, STATUS= of sd_notify(3): before READY=1, which comes just before the
+ * execve() of the program, and when that has succeeded. With an ERRNO= the text says instead why
+ * the program does not run.
  */
-#define EXEC_STATUS_TEXT "The program runs."
+#define EXEC_STATUS_STARTING "The program is being executed."
+#define EXEC_STATUS_RUNNING  "The program runs."
 
 /*
  * The reason for an end. `result` is the unit's Result= or UNIT_RESULT= ("exit-code", "oom-kill",

@@ -236,16 +236,23 @@ bool unit_state_is_backing_off(const struct unit_state *state)
 }
 
 /*
- * The present or last main process has become the program: the unit was active since that process
- * was forked, or there is a status text that is no complaint. The first one alone does not do:
- * READY=1 comes from the log helper, and may be too late for a program that ends at once. The text
- * is in time, since it comes from the main process itself; but the program can empty it.
+ * The present or last main process has become the program: it said READY=1, so that the unit has
+ * been active since it was forked, and did not complain after that.
  */
 static bool is_executed(const struct unit_state *state)
 {
 	return state->exec_main_start_monotonic > 0 &&
-	       (state->active_enter_monotonic >= state->exec_main_start_monotonic ||
-		(!isempty(state->status_text) && state->status_errno == 0));
+	       state->active_enter_monotonic >= state->exec_main_start_monotonic &&
+	       state->status_errno == 0;
+}
+
+bool unit_state_is_starting(const struct unit_state *state)
+{
+	if (streq(state->active_state, "active"))
+		/* ERRNO= is for a service that fails (sd_notify(3)): its end is on its way. */
+		return streq(state->status_text, EXEC_STATUS_STARTING) || state->status_errno != 0;
+	return streq(state->active_state, "deactivating") && state->exec_main_code == CLD_EXITED &&
+	       !is_executed(state);
 }
 
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret)

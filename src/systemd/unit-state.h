@@ -22,7 +22,7 @@ struct unit_state {
 	char load_state[UNIT_WORD_MAX];
 	char result[UNIT_WORD_MAX];	    /* "success", "exit-code", ... */
 	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
-	char status_text[UNIT_TEXT_MAX];    /* STATUS= of sd_notify(3); see EXEC_STATUS_TEXT */
+	char status_text[UNIT_TEXT_MAX];    /* STATUS= of sd_notify(3); see EXEC_STATUS_STARTING */
 	int32_t status_errno;		    /* ERRNO= of sd_notify(3), 0 where there is none */
 	char indexer_uid[ID128_TEXT_MAX];   /* from LogExtraFields, "" where the unit has none */
 	uint64_t run;			    /* which run the unit is of; 0 where it tells none */
@@ -60,6 +60,12 @@ void unit_state_forget(struct unit_state *state, const char *invocation_id);
 
 /* ActiveState is one of those with processes, jobs or restarts to come. */
 bool unit_state_is_live(const struct unit_state *state);
+
+/*
+ * The start is not over, although systemd's job for it may be: the program is still to be executed,
+ * or could not be and the unit has not come to its end yet.
+ */
+bool unit_state_is_starting(const struct unit_state *state);
 
 /* The unit waits for its next restart. */
 bool unit_state_is_backing_off(const struct unit_state *state);

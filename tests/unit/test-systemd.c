@@ -25,8 +25,8 @@ static char directory[] = "/tmp/test-systemd-XXXXXX";
 #define ENDED(code_, status_)                                                                      \
 	.exec_main_code = (code_), .exec_main_status = (status_), .exec_main_exit = 7,             \
 	.exec_main_start_monotonic = 100
-#define COMPLAINT .status_text = "cannot execute x", .status_errno = ENOENT
-#define MARKED	  .status_text = EXEC_STATUS_TEXT
+#define READY	  .active_enter_monotonic = 101
+#define COMPLAINT .status_errno = ENOENT
 
 static void test_exit(void)
 {
@@ -46,19 +46,13 @@ static void test_exit(void)
 		  EXIT_REASON_UNSPECIFIED,
 		  0 },
 		{ "exit code 0",
-		  { .result = "success", ENDED(CLD_EXITED, 0), .active_enter_monotonic = 101 },
+		  { .result = "success", ENDED(CLD_EXITED, 0), READY },
 		  0,
 		  0,
 		  EXIT_REASON_EXITED,
 		  7 },
-		{ "exit code 0 before it was known to run",
-		  { .result = "protocol", ENDED(CLD_EXITED, 0), MARKED },
-		  0,
-		  0,
-		  EXIT_REASON_EXITED,
-		  7 },
-		{ "exit code 3 before it was known to run",
-		  { .result = "exit-code", ENDED(CLD_EXITED, 3), MARKED },
+		{ "exit code 3",
+		  { .result = "exit-code", ENDED(CLD_EXITED, 3), READY },
 		  3,
 		  0,
 		  EXIT_REASON_EXITED,
@@ -76,7 +70,7 @@ static void test_exit(void)
 		  EXIT_REASON_START_FAILED,
 		  7 },
 		{ "203 of indexer-exec's",
-		  { .result = "exit-code", ENDED(CLD_EXITED, 203), COMPLAINT },
+		  { .result = "exit-code", ENDED(CLD_EXITED, 203), READY, COMPLAINT },
 		  203,
 		  0,
 		  EXIT_REASON_START_FAILED,
@@ -94,28 +88,34 @@ static void test_exit(void)
 		  EXIT_REASON_EXITED,
 		  7 },
 		{ "245 of a program that ended at once",
-		  { .result = "exit-code", ENDED(CLD_EXITED, 245), MARKED },
+		  { .result = "exit-code", ENDED(CLD_EXITED, 245), READY },
 		  245,
 		  0,
 		  EXIT_REASON_EXITED,
 		  7 },
 		{ "78 of the program's",
-		  { .result = "exit-code", ENDED(CLD_EXITED, 78), MARKED },
+		  { .result = "exit-code", ENDED(CLD_EXITED, 78), READY },
 		  78,
 		  0,
 		  EXIT_REASON_CONFIGURATION,
 		  7 },
 		{ "a signal",
-		  { .result = "signal", ENDED(CLD_KILLED, SIGKILL), MARKED },
+		  { .result = "signal", ENDED(CLD_KILLED, SIGKILL), READY },
 		  0,
 		  SIGKILL,
 		  EXIT_REASON_SIGNALED,
 		  7 },
 		{ "a core dump",
-		  { .result = "core-dump", ENDED(CLD_DUMPED, SIGSEGV), MARKED },
+		  { .result = "core-dump", ENDED(CLD_DUMPED, SIGSEGV), READY },
 		  0,
 		  SIGSEGV,
 		  EXIT_REASON_SIGNALED,
+		  7 },
+		{ "0 without a word before",
+		  { .result = "protocol", ENDED(CLD_EXITED, 0) },
+		  0,
+		  0,
+		  EXIT_REASON_START_FAILED,
 		  7 },
 		{ "killed before it was executed",
 		  { .result = "signal", ENDED(CLD_KILLED, SIGTERM) },
@@ -124,13 +124,13 @@ static void test_exit(void)
 		  EXIT_REASON_SIGNALED,
 		  7 },
 		{ "out of memory",
-		  { .result = "oom-kill", ENDED(CLD_KILLED, SIGKILL), MARKED },
+		  { .result = "oom-kill", ENDED(CLD_KILLED, SIGKILL), READY },
 		  0,
 		  SIGKILL,
 		  EXIT_REASON_OUT_OF_MEMORY,
 		  7 },
 		{ "a stop that took too long",
-		  { .result = "timeout", ENDED(CLD_KILLED, SIGKILL), MARKED },
+		  { .result = "timeout", ENDED(CLD_KILLED, SIGKILL), READY },
 		  0,
 		  SIGKILL,
 		  EXIT_REASON_TIMED_OUT,
@@ -152,6 +152,29 @@ static void test_exit(void)
 			   record.time == rows[i].time,
 		   "%s: code, signal and time", rows[i].name);
 	}
+}
+
+static void test_starting(void)
+{
+	struct unit_state state = { .active_state = "active" };
+
+	ok(!unit_state_is_starting(&state), "active: the program runs");
+	strcpy(state.status_text, EXEC_STATUS_STARTING);
+	ok(unit_state_is_starting(&state), "unless it is being executed");
+	strcpy(state.status_text, EXEC_STATUS_RUNNING);
+	ok(!unit_state_is_starting(&state), "and has been");
+	strcpy(state.status_text, "cannot execute x");
+	state.status_errno = ENOENT;
+	ok(unit_state_is_starting(&state), "or cannot be");
+	strcpy(state.active_state, "deactivating");
+	ok(!unit_state_is_starting(&state), "it is being stopped");
+	state.exec_main_code = CLD_EXITED;
+	ok(unit_state_is_starting(&state), "it could not be executed, and is not down yet");
+	state.exec_main_start_monotonic = state.active_enter_monotonic = 1;
+	state.status_errno = 0;
+	ok(!unit_state_is_starting(&state), "its program has ended");
+	strcpy(state.active_state, "failed");
+	ok(!unit_state_is_starting(&state), "or it has ended meanwhile");
 }
 
 static void test_forget(void)
@@ -287,6 +310,7 @@ static int remove_path(const char *path, const struct stat *st, int flag, struct
 int main(void)
 {
 	test_exit();
+	test_starting();
 	test_forget();
 	make_directories();
 	test_usage();

@@ -93,21 +93,22 @@ test('an exit code is the program’s own, whatever systemd would mean by it', a
 			[code === 78 ? 'REASON_CONFIGURATION' : 'REASON_EXITED', code, '', 0], id);
 		assert.ok(Math.abs(Date.now() / 1000 - Number(last_exit.time.seconds)) < 60, id);
 		assert.match(message, new RegExp(`exited with code ${code}`), id);
-		if (code !== 0)
-			assert.equal(state, 'STATE_FAILED', id);
+		assert.equal(state, code === 0 ? 'STATE_STOPPED' : 'STATE_FAILED', id);
 	}
 });
 
-test('many programs that end at once with a code of systemd’s: none is called a failed start', async () => {
-	const project_source = project({ 'main.sh': '#!/bin/sh\nexit 203\n' });
+test('many programs that end at once: none is called a failed start, nor a success a failure', async () => {
+	const project_source = project({ 'well.sh': '#!/bin/sh\nexit 0\n', 'badly.sh': '#!/bin/sh\nexit 203\n' });
+	const restart = { policy: 'POLICY_ON_FAILURE' };
 	for (let round = 0; round < 3; round++) {
-		const ids = Array.from({ length: 30 }, (_, i) => `quick-${round}-${i}`);
-		await Promise.all(ids.map((id) => create(id, { project_source })));
-		for (const id of ids) {
-			const { last_exit } = await reached(id, 'STATE_FAILED');
+		const ids = Array.from({ length: 40 }, (_, i) => [`quick-${round}-${i}`, i % 2 ? 'well.sh' : 'badly.sh']);
+		await Promise.all(ids.map(([id, script]) => create(id, { project_source, script, restart })));
+		for (const [id, script] of ids) {
+			const { last_exit } = await reached(id, script === 'well.sh' ? 'STATE_STOPPED' : 'STATE_FAILED');
 			assert.equal(last_exit.reason, 'REASON_EXITED', id);
+			assert.equal(show(unit(id), 'NRestarts').NRestarts, '0', id);
 		}
-		await Promise.all(ids.map((id) => call('DeleteIndexer', { name: `indexers/${id}` })));
+		await Promise.all(ids.map(([id]) => call('DeleteIndexer', { name: `indexers/${id}` })));
 	}
 });
 
