@@ -18,6 +18,9 @@ all_once() {
 	done
 }
 
+last_exit() { in_box indexerctl get "$1" | grep '^Last exit:'; }
+killed() { running 4 && [[ $(last_exit "$1") == *SIGKILL* ]]; }
+
 box_up_installed host || tap_bail 'a host boots'
 in_box sh -c 'mkdir /srv/r && printf "#!/bin/sh\necho started\nexec sleep infinity\n" >/srv/r/main.sh && chmod 755 /srv/r/main.sh'
 for i in 1 2 3 4 5; do
@@ -38,8 +41,14 @@ ok 'they are the same indexers'
 in_box systemctl stop indexer-r5.service
 wait_for 20 running 4
 ok 'one is stopped by the administrator'
+in_box systemctl kill -s KILL indexer-r2.service
+wait_for 20 killed r2
+ok 'one is killed, and runs again'
+before=$(last_exit r2)
 box reboot -f "$host" && wait_for 60 running 5
 ok 'after a power cut all five run, also the one that was stopped'
+[[ $(last_exit r2) == "$before" ]]
+ok 'how the one that was killed had ended is still known'
 all_once
 ok 'each was started once in this boot'
 
