@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "common/condition.h"
 #include "journal/stream.h"
 #include "journal/sync.h"
 
@@ -144,15 +145,8 @@ static struct reader *take_idle_reader(struct journal *journal)
 static void wait_for_work(struct journal *journal)
 {
 	const struct log_stream *parked = TAILQ_FIRST(&journal->parked);
-	struct timespec until;
 
-	if (!parked) {
-		pthread_cond_wait(&journal->work, &journal->lock);
-		return;
-	}
-	until.tv_sec = (time_t)(parked->idle_at / USEC_PER_SEC);
-	until.tv_nsec = (long)(parked->idle_at % USEC_PER_SEC * NSEC_PER_USEC);
-	(void)pthread_cond_timedwait(&journal->work, &journal->lock, &until);
+	condition_wait(&journal->work, &journal->lock, parked ? parked->idle_at : UINT64_MAX);
 }
 
 /* Takes a stream from the queue, and closes idle readers while there is none. NULL at the end. */

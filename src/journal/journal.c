@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/condition.h"
 #include "journal/stream.h"
 
 DEFINE_CLEANUP(struct journal, journal_free);
@@ -53,17 +54,6 @@ static int start_threads(struct journal *journal)
 	return -r;
 }
 
-/* Its timed waits are by the clock that nobody sets. */
-static void init_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
 int journal_new(const char *directory, struct journal **ret)
 {
 	_cleanup_(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
@@ -76,7 +66,7 @@ int journal_new(const char *directory, struct journal **ret)
 	TAILQ_INIT(&journal->inbox);
 	pthread_mutex_init(&journal->lock, NULL);
 	pthread_mutex_init(&journal->sync_lock, NULL);
-	init_condition(&journal->work);
+	condition_init(&journal->work);
 	journal->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (journal->inbox_fd < 0)
 		return -errno;

@@ -17,6 +17,7 @@ struct item {
 	struct view *view;
 	size_t index;	 /* its bit in the cursors */
 	uint64_t seq;	 /* of its last change */
+	uint64_t mark;	 /* of watch_log_refresh() */
 	unsigned n_know; /* watchers that know it */
 	bool tombstone;
 };
@@ -210,6 +211,24 @@ int watch_log_put(struct watch_log *log, struct view *view, bool matches)
 	move_to_end(log, item);
 	drop_if_done(log, item);
 	return 1;
+}
+
+bool watch_log_refresh(struct watch_log *log,
+		       uint64_t (*mark)(const struct view *view, void *userdata), void *userdata)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < log->n_indexes; i++) {
+		struct item *item = log->items[i];
+		uint64_t now = item && !item->tombstone ? mark(item->view, userdata) : 0;
+
+		if (!item || item->tombstone || now == item->mark || make_slot(log) < 0)
+			continue;
+		item->mark = now;
+		move_to_end(log, item);
+		any = true;
+	}
+	return any;
 }
 
 /* --- cursors ------------------------------------------------------------------------------- */

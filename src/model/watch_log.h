@@ -51,6 +51,14 @@ DEFINE_CLEANUP(struct watch_log, watch_log_free);
 int watch_log_put(struct watch_log *log, struct view *view, bool matches);
 
 /*
+ * Something that is not in the views has changed where `mark` of one is another than it was at the
+ * last call: it is told like any change. True where there was any, false also without memory: then
+ * it is found at the next call.
+ */
+bool watch_log_refresh(struct watch_log *log,
+		       uint64_t (*mark)(const struct view *view, void *userdata), void *userdata);
+
+/*
  * The first event behind the cursor, which moves to it: 1, or 0 at the end, or -ENOMEM. The caller
  * owns the view.
  */

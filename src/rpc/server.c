@@ -261,7 +261,7 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 		r = connections_new(event, server->core->limits.connections, &server->connections);
 	if (r < 0)
 		return r;
-	r = watch_hub_new(&server->core->watch);
+	r = watch_hub_new(server->core->usage, &server->core->watch);
 	if (r < 0)
 		return r;
 	server->insecure = grpc_insecure_server_credentials_create();

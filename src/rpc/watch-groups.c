@@ -23,6 +23,14 @@ void watcher_make_ready(struct watcher *watcher)
 	pthread_cond_signal(&watcher->hub->work);
 }
 
+void watch_wake_group(struct group *group)
+{
+	struct watcher *watcher;
+
+	TAILQ_FOREACH(watcher, &group->watchers, link)
+	watcher_make_ready(watcher);
+}
+
 /* It is told by the thread that sends, whether there is room or not. */
 static void give_up(struct watcher *watcher, enum give_up why)
 {
@@ -43,6 +51,16 @@ static void give_up_slowest(struct group *group)
 	give_up(slowest, GIVE_UP_TOO_SLOW);
 }
 
+/* A change that could not be noted would never be told. */
+static void give_up_all(struct group *group, const struct view *view)
+{
+	struct watcher *watcher;
+
+	log_error("No memory to tell watchers of indexers/%s", view->definition->id);
+	TAILQ_FOREACH(watcher, &group->watchers, link)
+	give_up(watcher, GIVE_UP_NO_MEMORY);
+}
+
 static bool belongs(const struct group *group, const struct snapshot *snapshot,
 		    const struct view *view)
 {
@@ -54,19 +72,11 @@ static bool belongs(const struct group *group, const struct snapshot *snapshot,
 static void note(struct group *group, struct snapshot *snapshot, struct view *view, bool gone)
 {
 	int r = watch_log_put(group->log, view, !gone && belongs(group, snapshot, view));
-	struct watcher *watcher;
 
-	if (r == 0)
-		return;
+	if (r > 0)
+		watch_wake_group(group);
 	if (r < 0)
-		log_error("No memory to tell watchers of indexers/%s", view->definition->id);
-	TAILQ_FOREACH(watcher, &group->watchers, link)
-	{
-		if (r > 0)
-			watcher_make_ready(watcher);
-		else
-			give_up(watcher, GIVE_UP_NO_MEMORY);
-	}
+		give_up_all(group, view);
 	while (watch_log_tombstones(group->log) > TOMBSTONES_MAX)
 		give_up_slowest(group);
 }

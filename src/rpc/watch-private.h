@@ -49,12 +49,17 @@ struct watch_hub {
 	LIST_HEAD(, group) groups;
 	struct watcher_list ready;
 	struct snapshot *snapshot; /* what the logs are up to */
+	uint64_t looked_at;	   /* when the figures were (CLOCK_MONOTONIC, microseconds) */
+	struct usage_table *usage; /* not owned; any thread */
 };
 
 /* All below with the lock held. */
 
 /* The watcher has something to be sent; it waits for its turn, or for room. */
 void watcher_make_ready(struct watcher *watcher);
+
+/* All of a group have something to be sent. */
+void watch_wake_group(struct group *group);
 
 /*
  * Puts the watcher into the group of its filter and caller, which is made where there is none.

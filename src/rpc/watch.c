@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/condition.h"
 #include "common/util.h"
 #include "rpc/convert.h"
 #include "rpc/watch-private.h"
@@ -16,18 +17,27 @@
 /* Events that a watcher is sent before it is another one's turn. */
 #define TURN_EVENTS 64
 
+/* How often what indexers use is looked at while somebody watches, and what counts as a change. */
+#define FIGURES_USEC  (1 * USEC_PER_SEC)
+#define MARK_BYTES    (1024 * 1024)
+#define MARK_CPU_USEC (100 * USEC_PER_MSEC)
+
 /* --- sending ---------------------------------------------------------------------------------- */
 
 /* Puts the message of an event; false where there is no memory for it. */
 static bool send_event(struct watcher *watcher, const struct watch_event *event)
 {
 	Indexerd__V1__WatchIndexersResponse message = INDEXERD__V1__WATCH_INDEXERS_RESPONSE__INIT;
-	struct arena arena = { 0 };
+	struct arena arena = { 0 }; /* the call's own would grow for as long as it is open */
+	struct usage usage;
 	grpc_slice slice;
 
 	message.event = (Indexerd__V1__WatchEvent)event->kind;
 	if (event->view) {
-		message.indexer = convert_from_view(event->view, &arena);
+		bool found = usage_get(watcher->hub->usage, event->view, now_usec(CLOCK_MONOTONIC),
+				       &usage);
+
+		message.indexer = convert_from_view(event->view, found ? &usage : NULL, &arena);
 		if (!message.indexer) {
 			arena_clear(&arena);
 			return false;
@@ -123,15 +133,69 @@ static void send_some(struct watcher *watcher)
 		send_away(watcher, why);
 }
 
-/* Takes the next watcher that has something to be sent, with a reference on its stream. */
-static struct watcher *take_ready(struct watch_hub *hub)
+/* --- figures -------------------------------------------------------------------------------- */
+
+/* A moment, and whom to ask what is used at it. */
+struct look {
+	struct usage_table *usage;
+	uint64_t now;
+};
+
+/* Changes where an indexer uses noticeably more or less; small change is not worth a message. */
+static uint64_t mark_of(const struct view *view, void *userdata)
+{
+	const struct look *look = userdata;
+	struct usage usage = { 0 };
+
+	(void)usage_get(look->usage, view, look->now, &usage);
+	return usage.memory_bytes / MARK_BYTES << 32 ^ usage.cpu_usec / MARK_CPU_USEC;
+}
+
+/*
+ * Tells what indexers use, if anybody watches. The figures are read first, without the lock: that
+ * takes a while for thousands of them, and they stand for a second.
+ */
+static void look_at_figures(struct watch_hub *hub)
+{
+	_cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+	struct look look = { hub->usage, now_usec(CLOCK_MONOTONIC) };
+	struct group *group;
+
+	pthread_mutex_lock(&hub->lock);
+	snapshot = LIST_EMPTY(&hub->groups) ? NULL : snapshot_ref(hub->snapshot);
+	pthread_mutex_unlock(&hub->lock);
+	for (size_t i = 0; snapshot && i < snapshot_size(snapshot); i++)
+		(void)mark_of(snapshot_at(snapshot, i), &look);
+	pthread_mutex_lock(&hub->lock);
+	LIST_FOREACH(group, &hub->groups, link)
+	if (watch_log_refresh(group->log, mark_of, &look))
+		watch_wake_group(group);
+	hub->looked_at = look.now;
+	pthread_mutex_unlock(&hub->lock);
+}
+
+/* With the lock held: when the figures are to be looked at again; never while nobody watches. */
+static uint64_t next_look(const struct watch_hub *hub)
+{
+	return LIST_EMPTY(&hub->groups) ? UINT64_MAX : hub->looked_at + FIGURES_USEC;
+}
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+/*
+ * Takes the next watcher that has something to be sent, with a reference on its stream. NULL at the
+ * end, or with *look where it is time for the figures.
+ */
+static struct watcher *take_ready(struct watch_hub *hub, bool *look)
 {
 	struct watcher *watcher = NULL;
 
 	pthread_mutex_lock(&hub->lock);
-	while (!hub->stopping && TAILQ_EMPTY(&hub->ready))
-		pthread_cond_wait(&hub->work, &hub->lock);
-	if (!hub->stopping) {
+	while (!hub->stopping && TAILQ_EMPTY(&hub->ready) &&
+	       next_look(hub) > now_usec(CLOCK_MONOTONIC))
+		condition_wait(&hub->work, &hub->lock, next_look(hub));
+	*look = !hub->stopping && next_look(hub) <= now_usec(CLOCK_MONOTONIC);
+	if (!hub->stopping && !*look) {
 		watcher = TAILQ_FIRST(&hub->ready);
 		TAILQ_REMOVE(&hub->ready, watcher, ready_link);
 		watcher->ready = false;
@@ -143,9 +207,15 @@ static struct watcher *take_ready(struct watch_hub *hub)
 
 static void *send_all(void *userdata)
 {
+	struct watch_hub *hub = userdata;
 	struct watcher *watcher;
+	bool look;
 
-	while ((watcher = take_ready(userdata))) {
+	while ((watcher = take_ready(hub, &look)) || look) {
+		if (look) {
+			look_at_figures(hub);
+			continue;
+		}
 		send_some(watcher);
 		rpc_stream_unref(watcher->stream);
 	}
@@ -222,7 +292,7 @@ int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter)
 
 /* --- the hub ---------------------------------------------------------------------------------- */
 
-int watch_hub_new(struct watch_hub **ret)
+int watch_hub_new(struct usage_table *usage, struct watch_hub **ret)
 {
 	struct watch_hub *hub = calloc(1, sizeof(*hub));
 	int r;
@@ -230,7 +300,8 @@ int watch_hub_new(struct watch_hub **ret)
 	if (!hub)
 		return -ENOMEM;
 	pthread_mutex_init(&hub->lock, NULL);
-	pthread_cond_init(&hub->work, NULL);
+	condition_init(&hub->work);
+	hub->usage = usage;
 	TAILQ_INIT(&hub->ready);
 	r = pthread_create(&hub->thread, NULL, send_all, hub);
 	if (r != 0) {

@@ -90,6 +90,32 @@ static void test_words(void)
 	watch_log_free(log);
 }
 
+static uint64_t mark_of(const struct view *view, void *userdata)
+{
+	return streq(view->definition->id, "i1") ? *(uint64_t *)userdata : 7;
+}
+
+static void test_refresh(void)
+{
+	struct watch_cursor cursor = {};
+	struct watch_log *log;
+	uint64_t mark = 7;
+
+	watch_log_new(&log);
+	put(log, 1, 0, true);
+	put(log, 2, 0, true);
+	ok(watch_log_refresh(log, mark_of, &mark), "the first marks are news");
+	ok(!watch_log_refresh(log, mark_of, &mark), "the same ones are not");
+	(void)next(log, &cursor);
+	(void)next(log, &cursor);
+	mark = 8;
+	ok(watch_log_refresh(log, mark_of, &mark), "another one is");
+	is_str(next(log, &cursor), "modified i1 0", "it is told as a change");
+	is_str(next(log, &cursor), "-", "of that one only");
+	watch_cursor_clear(log, &cursor);
+	watch_log_free(log);
+}
+
 #define INDEXERS 200
 #define WATCHERS 5
 #define STEPS	 60000
@@ -169,6 +195,7 @@ static void test_random(void)
 int main(void)
 {
 	test_words();
+	test_refresh();
 	test_random();
 	return tap_done();
 }

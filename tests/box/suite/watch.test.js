@@ -86,6 +86,18 @@ test('a process that ends by itself is told', async () => {
 	assert.equal(seen.at(-1).indexer.status.last_exit.signal, 'SIGKILL');
 });
 
+test('what an indexer uses is told while it changes, and not when it does not', async () => {
+	await make('still');
+	const watching = watch();
+	await synced(watching);
+	const project_source = project({ 'main.sh': '#!/bin/sh\nwhile [ ! -e quiet ]; do :; done\nexec sleep infinity\n' });
+	await make('burning', { project_source });
+	const usage = ({ seconds = 0, nanos = 0 } = {}) => Number(seconds) + nanos / 1e9;
+	const seen = await reach(watching, (e) => usage(e.indexer.status.cpu_usage || undefined) > 0.5);
+	assert.ok(seen.at(-1).indexer.status.memory_bytes > 0);
+	assert.ok(seen.every((e) => words(e) !== 'MODIFIED still'), 'nothing is told of what sleeps');
+});
+
 test('a slow watcher gets the last state of each, and nobody waits for it', async () => {
 	await make('busy');
 	await make('gone');
