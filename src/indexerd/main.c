@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/util.h"
 #include "indexerd/config.h"
+#include "journal/bus-error.h"
 #include "journal/journal.h"
 #include "manager/manager.h"
 #include "model/names.h"
@@ -190,8 +191,9 @@ static int setup(struct daemon *daemon)
 		.max_indexers = daemon->config.max_indexers,
 	};
 	struct rpc_server_config server = {};
-	int r = setup_event(daemon);
+	int r = journal_catch_bus_errors();
 
+	r = r < 0 ? r : setup_event(daemon);
 	r = r < 0 ? r : manager_new(daemon->event, &manager, &daemon->manager);
 	if (r < 0)
 		return r;

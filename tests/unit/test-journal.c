@@ -1,15 +1,21 @@
 /*
  * The journal without a journald: positions, the fields of an exit, and streams over a directory
- * that has no journal yet. The rest is tried in a box, with tests/tools/journal-*.
+ * that has no journal yet. The rest is tried in a box, by tests/box/suite/journal.test.sh.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "journal/bus-error.h"
 #include "journal/exit.h"
 #include "journal/journal.h"
 #include "journal/position.h"
@@ -187,6 +193,57 @@ static void test_streams(const char *directory)
 	ok(journal_free(journal) == NULL, "the threads stop");
 }
 
+/* A file of two pages that is cut to nothing while it is mapped; the mapping. */
+static const char *map_and_cut(const char *directory, const char *name)
+{
+	const size_t size = 2 * (size_t)sysconf(_SC_PAGESIZE);
+	_cleanup_free_ char *text = malloc(size), *path = NULL;
+	_cleanup_close_ int fd = -1;
+	char *map;
+
+	if (!text || asprintf(&path, "%s/%s", directory, name) < 0)
+		abort();
+	memset(text, 'x', size);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, size) != (ssize_t)size)
+		abort();
+	map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED || map[size - 1] != 'x' || ftruncate(fd, 0) < 0)
+		abort();
+	(void)unlink(path);
+	return map;
+}
+
+/* The signal that a process dies by which reads a byte. */
+static int death_by_reading(const volatile char *byte)
+{
+	const struct rlimit no_core = { 0 };
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+		_exit(*byte == 'x');
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		abort();
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void test_bus_errors(const char *directory)
+{
+	const volatile char *other = map_and_cut(directory, "registry.db");
+	const volatile char *journal = map_and_cut(directory, "system@1.journal");
+	const long page = sysconf(_SC_PAGESIZE);
+
+	(void)signal(SIGBUS, SIG_DFL); /* a sanitizer catches it, too */
+	is_int(death_by_reading(journal), SIGBUS, "what a file has lost cannot be read");
+	is_int(journal_catch_bus_errors(), 0, "the signal is caught");
+	is_int(journal[page + 1], 0, "what a journal file has lost reads as zeros");
+	is_int(journal[0], 0, "page by page");
+	is_int(death_by_reading(other), SIGBUS, "in other files it is still the end");
+}
+
 int main(void)
 {
 	char directory[] = "/tmp/test-journal.XXXXXX";
@@ -196,6 +253,7 @@ int main(void)
 	test_exit();
 	if (ok(mkdtemp(directory) != NULL, "a directory")) {
 		test_streams(directory);
+		test_bus_errors(directory);
 		rmdir(directory);
 	}
 	return tap_done();

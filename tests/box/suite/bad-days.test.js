@@ -125,6 +125,20 @@ test('journald is killed and restarted under a stream: what follows arrives', as
 	await follower.take(100, 30_000);
 });
 
+test('journal files that are cut short under a reader do not end the daemon', async () => {
+	await create('busy', {
+		project_source: project({ 'main.sh': '#!/bin/bash\nfor ((i = 0; ; i++)); do echo "n $i"; done\n' }),
+	});
+	const daemon = show('indexerd.service', 'MainPID').MainPID;
+	const followers = Array.from({ length: 3 }, () => stream('StreamLogs', { parent: 'indexers/busy' }));
+	for (let round = 0; round < 20; round++) {
+		await Promise.allSettled(followers.map((follower) => follower.next()));
+		run('journalctl -q --rotate --vacuum-files=1');
+	}
+	assert.equal(show('indexerd.service', 'MainPID').MainPID, daemon);
+	assert.match((await stream('StreamLogs', { parent: 'indexers/busy', tail: 1 }).next()).content, /^n \d+$/);
+});
+
 test('a stopped child process of an indexer that ignores SIGTERM is killed, and Delete ends', async () => {
 	await create('stubborn', {
 		project_source: project({ 'main.sh': '#!/bin/bash\ntrap "" TERM\n(trap "" TERM; while :; do sleep 1; done) &\necho up\nwhile :; do sleep 1; done\n' }),
