@@ -5,7 +5,9 @@
  *
  *   journal-write FIRST COUNT [MICROSECONDS-BETWEEN]
  *
- * A journald that is not there is waited for, so that nothing is lost while it restarts.
+ * A journald that is not there is waited for, so that nothing is lost while it restarts. It stays
+ * until it is ended: whose a line is, journald learns from the process that wrote it, and one that
+ * has just been started knows only those that are there.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -35,7 +37,7 @@ static int send_line(int fd, const char *line, size_t size)
 int main(int argc, char **argv)
 {
 	long first = argc > 1 ? atol(argv[1]) : 0, count = argc > 2 ? atol(argv[2]) : 1;
-	unsigned pause = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	unsigned between = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n, r;
 	char line[512];
 
@@ -53,8 +55,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "journal-write: %s\n", strerror(-r));
 			return 1;
 		}
-		if (pause > 0)
-			usleep(pause);
+		if (between > 0)
+			usleep(between);
 	}
-	return fd < 0;
+	return fd < 0 ? 1 : pause();
 }

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The journal's layer under load, without gRPC: many streams over lines that are still being written,
+# each refusing at random and resumed by another thread, while the journal's files are rotated under
+# them and journald is restarted. Each line comes once and in order.
+set -uo pipefail
+. "$(dirname "$0")/../../lib/box.sh"
+. "$(dirname "$0")/../../lib/tap.sh"
+
+deb=${INDEXERD_DEB:-$("$_box_lib/deb" | tail -n 1)}
+streams=60
+last=21000
+round=0
+# What is restarted so often is given up by systemd, unless it is made to forget.
+restart='systemctl reset-failed systemd-journald.service; systemctl restart systemd-journald.service'
+
+in_box() { box run -t 60 "$host" "$@" </dev/null; }
+unit() { in_box systemd-run --quiet "$@"; }
+
+# stress CHURN MODE N: a writer in a unit like an indexer's, what is done to the journal meanwhile,
+# over and over, and journal-stress beside both. What that says is in $said.
+stress() {
+	local churn=$1 uid status=0
+	shift
+	round=$((round + 1))
+	uid=$(printf '%032x' "$round")
+	unit --unit="writer-$round" --slice=indexer.slice --property="LogExtraFields=INDEXER_UID=$uid" \
+		--property=LogRateLimitIntervalSec=0 /root/tools/journal-write 0 "$((last + 1))" 100
+	unit --unit="churn-$round" sh -c "while :; do $churn; sleep 0.2; done"
+	said=$(in_box /root/tools/journal-stress "$uid" "$last" "$@") || status=$?
+	in_box systemctl stop "writer-$round" "churn-$round" 2>/dev/null
+	sed 's/^/# /' <<< "$said"
+	return "$status"
+}
+
+says() { grep -Eq "$1" <<< "$said"; }
+
+box_up_installed host || tap_bail 'a host boots'
+box push "$host" "${deb%/*}/tools" /root/tools || tap_bail 'the tools are built'
+
+stress 'journalctl -q --rotate' follow "$streams"
+ok 'each stream has each line once while the journal is rotated'
+says "$streams of $streams streams complete, .* [1-9][0-9]* refused, 0 gaps, 0 wrong"
+ok 'all of them, and some were parked'
+
+stress "$restart" follow "$streams"
+ok 'each stream has each line once while journald is restarted'
+
+stress 'journalctl -q --rotate' handover 10
+ok 'streams that begin near the end go over to the live ones without a break'
+
+tap_done
