@@ -14,99 +14,13 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/util.h"
-#include "indexerd/config.h"
-#include "model/level.h"
-#include "runtime/ini.h"
+#include "indexerd/keys.h"
 
 #define MAX_INDEXERS_DEFAULT 4000
-/* systemd has no more dynamic users than that: 61184 to 65519. */
-#define MAX_INDEXERS_MOST 4336
-#define DRAIN_DEFAULT_SEC 5
-#define DRAIN_MOST_SEC	  60
+#define DRAIN_DEFAULT_SEC    5
+#define FILE_SIZE_MAX	     65536
 
-static int read_number(const char *value, size_t most, size_t *ret)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	if (errno != 0 || end == value || *end || value[0] == '-' || n > most)
-		return -EINVAL;
-	*ret = (size_t)n;
-	return 0;
-}
-
-static int set_max_indexers(struct config *config, const char *value)
-{
-	size_t n;
-
-	if (read_number(value, MAX_INDEXERS_MOST, &n) < 0 || n == 0)
-		return -EINVAL;
-	config->max_indexers = n;
-	return 0;
-}
-
-static int set_log_level(struct config *config, const char *value)
-{
-	int level = level_from_name(value);
-
-	if (level < 0)
-		return -EINVAL;
-	config->log_priority = priority_from_level((enum level)level);
-	return 0;
-}
-
-static int set_drain(struct config *config, const char *value)
-{
-	size_t n;
-
-	if (read_number(value, DRAIN_MOST_SEC, &n) < 0)
-		return -EINVAL;
-	config->drain_usec = n * USEC_PER_SEC;
-	return 0;
-}
-
-#define SECTION	      "Manager"
-#define FILE_SIZE_MAX 65536
-
-static const struct {
-	const char *key;
-	int (*set)(struct config *config, const char *value);
-	const char *wants;
-} keys[] = {
-	{ "MaxIndexers", set_max_indexers, "a number from 1 to 4336" },
-	{ "LogLevel", set_log_level, "trace, debug, info, warning or error" },
-	{ "DrainTimeoutSec", set_drain, "a number of seconds from 0 to 60" },
-};
-
-static int set_key(const struct ini_entry *entry, const char *path, struct config *config)
-{
-	int r;
-
-	if (!entry->section || !streq(entry->section, SECTION)) {
-		log_error("%s:%u: unknown section [%s]%s", path, entry->line,
-			  entry->section ? entry->section : "",
-			  entry->section && streq(entry->section, "Listen")
-				  ? ": TCP with client certificates is not served by this version; "
-				    "put a facade before the Unix socket"
-				  : "");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-		if (!streq(keys[i].key, entry->key))
-			continue;
-		r = keys[i].set(config, entry->value);
-		if (r < 0)
-			log_error("%s:%u: %s= wants %s", path, entry->line, entry->key,
-				  keys[i].wants);
-		return r;
-	}
-	log_error("%s:%u: unknown key %s=", path, entry->line, entry->key);
-	return -EINVAL;
-}
-
-static int set_keys(char *text, size_t size, const char *path, struct config *config)
+int config_read_text(char *text, size_t size, const char *path, struct config *config)
 {
 	struct complaint complaint = {};
 	struct ini_entry entry;
@@ -114,7 +28,7 @@ static int set_keys(char *text, size_t size, const char *path, struct config *co
 	int r = ini_begin(&ini, text, size, &complaint);
 
 	while (r == 0 && (r = ini_next(&ini, &entry, &complaint)) == 0 && entry.key) {
-		r = set_key(&entry, path, config);
+		r = keys_set(&entry, path, config);
 		if (r < 0)
 			return r;
 	}
@@ -144,7 +58,7 @@ static int read_file(const char *path, struct config *config)
 		return -EFBIG;
 	}
 	text[n] = '\0';
-	return set_keys(text, n, path, config);
+	return config_read_text(text, n, path, config);
 }
 
 /* Most important first. */
@@ -244,13 +158,25 @@ static int read_drop_ins(struct config *config)
 	return r;
 }
 
+void config_init(struct config *config)
+{
+	*config = (struct config){ .max_indexers = MAX_INDEXERS_DEFAULT,
+				   .quotas = manager_quotas_default,
+				   .log_priority = LOG_INFO,
+				   .drain_usec = DRAIN_DEFAULT_SEC * USEC_PER_SEC,
+				   .limits = rpc_limits_default };
+}
+
+void config_clear(struct config *config)
+{
+	rights_rules_clear(&config->rules);
+}
+
 int config_load(struct config *config)
 {
 	int r;
 
-	*config = (struct config){ .max_indexers = MAX_INDEXERS_DEFAULT,
-				   .log_priority = LOG_INFO,
-				   .drain_usec = DRAIN_DEFAULT_SEC * USEC_PER_SEC };
+	config_init(config);
 	r = read_first("indexerd.conf", config);
 	return r < 0 ? r : read_drop_ins(config);
 }

@@ -8,15 +8,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "manager/manager.h"
+#include "rpc/rights.h"
+#include "rpc/server.h"
+
 struct config {
 	size_t max_indexers;
+	struct manager_quotas quotas;
 	int log_priority;    /* the highest that is written, LOG_ERR ... LOG_DEBUG */
 	uint64_t drain_usec; /* how long calls may go on after SIGTERM */
+	struct rpc_limits limits;
+	struct rights_rules rules;
 };
 
 /*
  * Reads the configuration over the defaults. A value that cannot be used, an unknown section or key
  * is logged with its file and line and is -EINVAL: a server that must not fail does not guess. 0 or
- * a negative errno; no file at all is no error.
+ * a negative errno; no file at all is no error. *config is to be cleared in any case.
  */
 int config_load(struct config *config);
+
+/* Frees what the configuration owns. */
+void config_clear(struct config *config);
+
+/* The defaults, as if there were no file. */
+void config_init(struct config *config);
+
+/*
+ * Reads one file's text of `size` bytes, followed by a NUL, over what is there; it is changed.
+ * `path` is for the log. 0 or a negative errno.
+ */
+int config_read_text(char *text, size_t size, const char *path, struct config *config);

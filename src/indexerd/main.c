@@ -144,17 +144,20 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	return 0;
 }
 
+static void log_reload(const char *what, int r)
+{
+	if (r < 0)
+		log_error("The %s cannot be read anew: %s", what, strerror(-r));
+	else
+		log_info("The %s were read anew.", what);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct daemon *daemon = userdata;
-	int r;
 
 	(void)source, (void)info;
-	r = manager_reload(daemon->manager);
-	if (r < 0)
-		log_error("The runtimes cannot be read anew: %s", strerror(-r));
-	else
-		log_info("The runtimes were read anew.");
+	log_reload("runtimes", manager_reload(daemon->manager));
 	return 0;
 }
 
@@ -189,8 +192,12 @@ static int setup(struct daemon *daemon)
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
 		.unit_group = INDEXER_GROUP,
 		.max_indexers = daemon->config.max_indexers,
+		.quotas = daemon->config.quotas,
 	};
-	struct rpc_server_config server = {};
+	struct rpc_server_config server = {
+		.limits = &daemon->config.limits,
+		.rules = &daemon->config.rules,
+	};
 	int r = journal_catch_bus_errors();
 
 	r = r < 0 ? r : setup_event(daemon);
@@ -215,6 +222,7 @@ static void tear_down(struct daemon *daemon)
 			 */
 	journal_free(daemon->journal);
 	manager_free(daemon->manager);
+	config_clear(&daemon->config);
 	sd_event_unref(daemon->event);
 }
 

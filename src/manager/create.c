@@ -119,6 +119,7 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	int r = check_ready(manager, refusal);
 
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
+	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
 	r = r != 0 ? r : set_server_fields(definition);
 	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
@@ -131,6 +132,14 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	return waiter_add(entry, CALL_SETTLE, done, userdata);
 }
 
+/* What an indexer creates is charged to who has created the indexer. */
+static int set_creator(struct definition *definition, const struct caller *caller,
+		       const struct entry *own)
+{
+	return string_set(&definition->creator,
+			  own ? own->row.definition->creator : caller->account);
+}
+
 void manager_create(struct manager *manager, const struct caller *caller,
 		    struct definition *definition, manager_done *done, void *userdata)
 {
@@ -138,6 +147,7 @@ void manager_create(struct manager *manager, const struct caller *caller,
 	struct entry *own, *existing;
 	int r = caller_entry(manager, caller, &own, &refusal);
 
+	r = r != 0 ? r : set_creator(definition, caller, own);
 	if (r == 0) {
 		existing = entry_find(manager, definition->id);
 		r = existing ? answer_existing(existing, own, done, userdata, &refusal)

@@ -35,8 +35,7 @@ static void answer(const struct entry *entry, manager_identified *done, void *us
 {
 	struct caller caller;
 
-	memcpy(caller.indexer_id, entry->row.definition->id, sizeof(caller.indexer_id));
-	memcpy(caller.indexer_uid, entry->row.definition->uid, sizeof(caller.indexer_uid));
+	caller_from_indexer(entry->row.definition->id, entry->row.definition->uid, &caller);
 	done(0, &caller, userdata);
 }
 

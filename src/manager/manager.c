@@ -72,6 +72,8 @@ int entry_add(struct manager *manager, struct registry_row *row, struct entry **
 		entry->parent = entry_find(manager, entry->row.definition->spawned_by);
 	if (entry->parent)
 		entry->parent->n_children++;
+	for (struct entry *above = entry->parent; above; above = above->parent)
+		above->n_descendants++;
 
 	i = lower_bound(manager, entry->row.definition->id);
 	memmove(&entries[i + 1], &entries[i], (manager->n_entries - i) * sizeof(*entries));
@@ -106,6 +108,8 @@ void entry_drop(struct entry *entry)
 		(manager->n_entries - i) * sizeof(*manager->entries));
 	if (entry->parent)
 		entry->parent->n_children--;
+	for (struct entry *above = entry->parent; above; above = above->parent)
+		above->n_descendants--;
 	entry_free(entry);
 	manager->dirty = true;
 }

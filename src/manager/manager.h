@@ -22,6 +22,17 @@
 
 struct manager;
 
+/*
+ * How much a tree, or a user, may grow; nothing that is there already is touched by a lower limit.
+ */
+struct manager_quotas {
+	size_t per_user; /* indexers that a user other than root has created, or their own have */
+	size_t descendants; /* below any one indexer, at all levels */
+	size_t depth;	    /* levels of a tree; a root without children has one */
+};
+
+extern const struct manager_quotas manager_quotas_default;
+
 struct manager_config {
 	const char *registry_path;
 	const char *credentials_dir;	 /* specs for indexer-exec, one for each uid; root's own */
@@ -30,10 +41,11 @@ struct manager_config {
 	const char *exec_path;		 /* indexer-exec */
 	const char *unit_group;		 /* supplementary group of indexers' units */
 	size_t max_indexers;
+	struct manager_quotas quotas;
 };
 
 /* How many calls that change something may wait at once; one more is RESOURCE_EXHAUSTED. */
-#define MANAGER_PENDING_MAX 4096
+#define MANAGER_PENDING_MAX 8192
 
 /* Opens the registry, connects to the bus and begins to reconcile. All strings are copied. */
 int manager_new(sd_event *event, const struct manager_config *config, struct manager **ret);
@@ -49,8 +61,8 @@ typedef void manager_done(const struct refusal *refusal, struct view *view, void
 /*
  * CreateIndexer. The definition is referenced; its id, labels, environment, project, script,
  * runtime, preset, args, resources, restart and spawned_by are the request's and already validated
- * in form (id_check, definition_validate); uid, times and generation are set here. For an indexer
- * as caller, spawned_by "" becomes the caller itself.
+ * in form (id_check, definition_validate); uid, creator, times and generation are set here. For an
+ * indexer as caller, spawned_by "" becomes the caller itself.
  */
 void manager_create(struct manager *manager, const struct caller *caller,
 		    struct definition *definition, manager_done *done, void *userdata);

@@ -57,6 +57,7 @@ struct entry {
 	struct registry_row row;
 	struct entry *parent; /* not owned; NULL for a root */
 	size_t n_children;
+	size_t n_descendants;
 
 	struct unit_state unit; /* last known */
 	bool asked;		/* `loaded` and `unit` are true now, not from before a lost bus */
@@ -195,6 +196,11 @@ int inherit_project(struct definition *definition, const struct entry *parent);
 /* Checks runtime and project, and makes the spec, which the caller owns. 0, REFUSED or negative. */
 int make_ready(const struct manager *manager, const struct definition *definition, struct spec *ret,
 	       struct refusal *refusal);
+
+/* quota.c */
+/* Refuses the new indexer that would be one too many of its tree, or of its creator's. */
+int check_quotas(const struct manager *manager, const struct definition *definition,
+		 const struct entry *parent, struct refusal *refusal);
 
 /* credential.c: a file for each run of an indexer */
 int credential_write(const char *directory, const char *uid, uint64_t run, const void *data,

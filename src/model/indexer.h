@@ -66,6 +66,7 @@ struct definition {
 	char *runtime;
 	char *preset;
 	char *spawned_by; /* the parent's id, or NULL */
+	char *creator;	  /* account of the user whom it is charged to; "" where it is not known */
 	char **args;	  /* n_args strings */
 	size_t n_args;
 	struct resources resources;

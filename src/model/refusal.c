@@ -126,6 +126,25 @@ int refuse_indexer(struct refusal *ret, enum code code, const char *reason, cons
 	return r;
 }
 
+int refuse_quota(struct refusal *ret, const char *reason, const char *subject, const char *format,
+		 ...)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	va_list ap;
+	int r;
+
+	va_start(ap, format);
+	r = refuse_va(&refusal, CODE_RESOURCE_EXHAUSTED, reason, NULL, NULL, format, ap);
+	va_end(ap);
+	if (r == REFUSED && !(refusal.subject = printable(subject)))
+		return -ENOMEM;
+	if (r == REFUSED) {
+		*ret = refusal;
+		refusal = (struct refusal){};
+	}
+	return r;
+}
+
 int refuse_not_found(struct refusal *ret, const char *id)
 {
 	return refuse_indexer(ret, CODE_NOT_FOUND, "INDEXER_NOT_FOUND", id,
@@ -162,6 +181,7 @@ void refusal_clear(struct refusal *refusal)
 {
 	free(refusal->field);
 	free(refusal->resource);
+	free(refusal->subject);
 	free(refusal->message);
 	*refusal = (struct refusal){};
 }

@@ -45,6 +45,7 @@ struct refusal {
 	const char *reason;	   /* ErrorInfo.reason, a literal such as "ID_INVALID"; not owned */
 	char *field;		   /* path of the offending field, e.g. "indexer.script", or NULL */
 	char *resource;		   /* name of the resource, e.g. "indexers/a", or NULL */
+	char *subject;		   /* whose quota is used up, e.g. "user:1000", or NULL */
 	char *message;		   /* for a person: names the field and the value; valid UTF-8 */
 	uint64_t retry_after_usec; /* 0: no RetryInfo */
 };
@@ -60,6 +61,13 @@ int refuse(struct refusal *ret, enum code code, const char *reason, const char *
 /* As refuse(), about a resource: fills `resource` with "indexers/ID". */
 int refuse_indexer(struct refusal *ret, enum code code, const char *reason, const char *id,
 		   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * As refuse(), about a quota: RESOURCE_EXHAUSTED, and fills `subject`. The message names the key of
+ * the configuration.
+ */
+int refuse_quota(struct refusal *ret, const char *reason, const char *subject, const char *format,
+		 ...) __attribute__((format(printf, 4, 5)));
 
 /* The refusal of an id that no indexer has: NOT_FOUND, INDEXER_NOT_FOUND. */
 int refuse_not_found(struct refusal *ret, const char *id);

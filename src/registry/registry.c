@@ -173,11 +173,10 @@ static int check_new(struct db *db, const struct definition *definition, size_t 
 	if (r < 0)
 		return r;
 	if ((uint64_t)n >= limit)
-		return refuse_indexer(refusal, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT",
-				      definition->id,
-				      "there are %lld indexers already, and MaxIndexers= in "
-				      "indexerd.conf allows %zu",
-				      (long long)n, limit);
+		return refuse_quota(refusal, "INDEXER_LIMIT", "indexerd",
+				    "there are %lld indexers already, and MaxIndexers= in "
+				    "indexerd.conf allows %zu",
+				    (long long)n, limit);
 	return 0;
 }
 

@@ -60,6 +60,7 @@ static const struct column definition_columns[] = {
 	COLUMN(TYPE_UINT64, struct definition, create_time),
 	COLUMN(TYPE_UINT64, struct definition, update_time),
 	COLUMN(TYPE_UINT64, struct definition, generation),
+	COLUMN(TYPE_STRING, struct definition, creator),
 };
 
 /* In the order of STATEMENT_LOAD, after the definition's. */

@@ -112,7 +112,12 @@ static const char migration_3[] =
 	"CREATE INDEX indexers_script ON indexers (script, id);"
 	"PRAGMA user_version = 3;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3 };
+/* Whom an indexer is charged to; of those that were there before nobody is known. */
+static const char migration_4[] =
+	"ALTER TABLE indexers ADD COLUMN creator TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 4;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

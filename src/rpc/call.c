@@ -16,8 +16,8 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "rpc/admit.h"
 #include "rpc/call.h"
-#include "rpc/methods.h"
 #include "rpc/status.h"
 #include "rpc/wire.h"
 
@@ -245,7 +245,7 @@ void call_answer(struct call *call, int r, struct refusal *refusal)
 	if (r == 0)
 		return;
 	if (r < 0)
-		r = status_from_errno(r, call->method->path, refusal);
+		r = status_from_errno(r, call->method ? call->method->path : "?", refusal);
 	call_finish(call, r == REFUSED ? refusal : &wordless);
 }
 
@@ -401,30 +401,7 @@ static void on_message(struct tag *tag, bool success)
 	batch_done(call, false);
 }
 
-/* Looks the method up and counts the call; what is refused here has received nothing yet. */
-static int admit(struct call *call, grpc_slice path, struct refusal *refusal)
-{
-	size_t n = GRPC_SLICE_LENGTH(path);
-	const char *bytes = (const char *)GRPC_SLICE_START_PTR(path);
-	int r;
-
-	call->method = method_find(bytes, n);
-	if (!call->method)
-		return refuse(refusal, CODE_UNIMPLEMENTED, "METHOD_NOT_SERVED", NULL,
-			      "%.*s is not served by this version of indexerd",
-			      (int)MIN(n, (size_t)256), bytes);
-	call->counted = face_enter(call->face, call->method->is_stream);
-	if (call->counted)
-		return 0;
-	r = refuse(refusal, CODE_RESOURCE_EXHAUSTED,
-		   call->method->is_stream ? "TOO_MANY_STREAMS" : "TOO_MANY_CALLS", NULL,
-		   call->method->is_stream ? "too many streams are open; close one first"
-					   : "too many calls are in flight; try again later");
-	refusal->retry_after_usec = USEC_PER_SEC;
-	return r;
-}
-
-void call_start(struct face *face, grpc_call *grpc, grpc_slice path)
+void call_start(struct face *face, grpc_call *grpc, grpc_slice path, size_t metadata_bytes)
 {
 	_cleanup_refusal_ struct refusal refusal = { 0 };
 	struct call *call = calloc(1, sizeof(*call));
@@ -442,8 +419,9 @@ void call_start(struct face *face, grpc_call *grpc, grpc_slice path)
 	call->on_close.run = on_close;
 	call->on_finish.run = on_finish;
 	pthread_mutex_init(&call->lock, NULL);
-	r = admit(call, path, &refusal);
+	r = admit(face, path, metadata_bytes, &call->method, &refusal);
 	if (r == 0) {
+		call->counted = true;
 		set_waiting(call, true);
 		call_receive(call);
 	} else {

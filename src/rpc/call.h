@@ -37,10 +37,11 @@ struct method {
 	method_run *run;			/* NULL: not served by this version */
 	void (*half_closed)(struct call *call); /* for further messages of the client, or NULL */
 	bool is_stream;
+	bool only_reads; /* for callers who may not change anything, too */
 };
 
 /* Begins the call that gRPC has reported; takes over the grpc_call. `path` is lent. */
-void call_start(struct face *face, grpc_call *grpc, grpc_slice path);
+void call_start(struct face *face, grpc_call *grpc, grpc_slice path, size_t metadata_bytes);
 
 struct call *call_ref(struct call *call);
 struct call *call_unref(struct call *call);

@@ -13,21 +13,13 @@
 #include "common/util.h"
 #include "rpc/connections.h"
 
-#define BUCKETS		256
 #define LOOK_AGAIN_USEC (50 * USEC_PER_MSEC)
-
-/* The connections of one user on one face. */
-struct user {
-	SLIST_ENTRY(user) link;
-	uid_t uid;
-	int face;
-	unsigned n;
-};
 
 struct connection {
 	LIST_ENTRY(connection) link;
 	struct connections *all;
-	struct user *user;
+	connection_released *released; /* NULL until it is watched */
+	void *userdata;
 	sd_event_source *hangup;
 	int watched; /* our duplicate */
 	int theirs;  /* the number of gRPC's own; not ours, only looked at */
@@ -39,41 +31,7 @@ struct connections {
 	sd_event_source *look_again; /* runs while `closing` has any */
 	unsigned n, max;
 	LIST_HEAD(, connection) open, closing;
-	SLIST_HEAD(, user) users[BUCKETS];
 };
-
-static unsigned bucket(uid_t uid, int face)
-{
-	return (uid * 2 + (unsigned)face) % BUCKETS;
-}
-
-static int find_user(struct connections *all, uid_t uid, int face, struct user **ret)
-{
-	unsigned b = bucket(uid, face);
-	struct user *user;
-
-	SLIST_FOREACH(user, &all->users[b], link)
-	if (user->uid == uid && user->face == face)
-		break;
-	if (!user) {
-		user = calloc(1, sizeof(*user));
-		if (!user)
-			return -ENOMEM;
-		user->uid = uid;
-		user->face = face;
-		SLIST_INSERT_HEAD(&all->users[b], user, link);
-	}
-	*ret = user;
-	return 0;
-}
-
-static void leave_user(struct connections *all, struct user *user)
-{
-	if (user->n > 0)
-		return;
-	SLIST_REMOVE(&all->users[bucket(user->uid, user->face)], user, user, link);
-	free(user);
-}
 
 struct connection *connection_release(struct connection *connection)
 {
@@ -84,8 +42,8 @@ struct connection *connection_release(struct connection *connection)
 	if (connection->watched >= 0)
 		close(connection->watched);
 	connection->all->n--;
-	connection->user->n--;
-	leave_user(connection->all, connection->user);
+	if (connection->released)
+		connection->released(connection->userdata);
 	free(connection);
 	return NULL;
 }
@@ -171,34 +129,25 @@ struct connections *connections_free(struct connections *all)
 	return NULL;
 }
 
-int connections_admit(struct connections *all, uid_t uid, int face, unsigned per_user,
-		      struct connection **ret)
+int connections_admit(struct connections *all, struct connection **ret)
 {
 	struct connection *connection;
-	struct user *user;
 
 	if (all->n >= all->max)
 		return -EMFILE;
-	if (find_user(all, uid, face, &user) < 0)
-		return -ENOMEM;
-	if (user->n >= per_user)
-		return -EUSERS;
 	connection = calloc(1, sizeof(*connection));
-	if (!connection) {
-		leave_user(all, user);
+	if (!connection)
 		return -ENOMEM;
-	}
 	connection->all = all;
-	connection->user = user;
 	connection->watched = connection->theirs = -1;
 	all->n++;
-	user->n++;
 	LIST_INSERT_HEAD(&all->open, connection, link);
 	*ret = connection;
 	return 0;
 }
 
-int connection_watch(struct connection *connection, int fd)
+int connection_watch(struct connection *connection, int fd, connection_released *released,
+		     void *userdata)
 {
 	struct stat st;
 	int r;
@@ -212,5 +161,9 @@ int connection_watch(struct connection *connection, int fd)
 	connection->inode = st.st_ino;
 	r = sd_event_add_io(connection->all->event, &connection->hangup, connection->watched, 0,
 			    on_hangup, connection);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	connection->released = released;
+	connection->userdata = userdata;
+	return 0;
 }

@@ -1,6 +1,5 @@
 /*
- * How many connections are open, and whose: counted when accepted, and given back when gRPC has
- * closed them.
+ * How many connections are open: counted when accepted, and given back when gRPC has closed them.
  *
  * gRPC does not tell when a channel that was made from a descriptor ends. So each socket is
  * duplicated and the duplicate watched for EPOLLHUP alone, which a Unix socket shows when both
@@ -14,7 +13,6 @@
  */
 #pragma once
 
-#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "common/cleanup.h"
@@ -22,24 +20,27 @@
 struct connections;
 struct connection;
 
+/* Called when the connection is counted no more. */
+typedef void connection_released(void *userdata);
+
 int connections_new(sd_event *event, unsigned total, struct connections **ret);
 
-/* Forgets all connections without a word to gRPC. Takes NULL, returns NULL. */
+/* Releases all connections without a word to gRPC. Takes NULL, returns NULL. */
 struct connections *connections_free(struct connections *connections);
 
 /*
- * Counts a connection of a user on one of the faces. Returns 0, -EUSERS where it is one more than
- * `per_user`, -EMFILE where it is one more than the total, or -ENOMEM. On success *ret is to be
- * released, or watched and then released by itself.
+ * Counts a connection. Returns 0, -EMFILE where it is one more than the total, or -ENOMEM. On
+ * success *ret is to be released, or watched and then released by itself.
  */
-int connections_admit(struct connections *connections, uid_t uid, int face, unsigned per_user,
-		      struct connection **ret);
+int connections_admit(struct connections *connections, struct connection **ret);
 
 /*
  * Watches the connection's socket, which is about to be given to gRPC, and releases the connection
- * when gRPC has closed it. 0 or a negative errno, and then it is still to be released.
+ * when gRPC has closed it. 0; or a negative errno, and then it is still to be released, and
+ * `released` is not called.
  */
-int connection_watch(struct connection *connection, int fd);
+int connection_watch(struct connection *connection, int fd, connection_released *released,
+		     void *userdata);
 
 /* Counts the connection no more and frees it. Takes NULL, returns NULL. */
 struct connection *connection_release(struct connection *connection);

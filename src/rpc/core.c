@@ -16,11 +16,15 @@ const struct rpc_limits rpc_limits_default = {
 	.connections_per_indexer = 64,
 	.identifying = 256,
 	.calls = 4096,
+	.calls_per_user = 2048,
 	.calls_per_indexer = 256,
 	.streams = 4096,
+	.streams_per_user = 2048,
 	.streams_per_indexer = 128,
+	.reserved = 32,
 	.stream_bytes = 64 << 20,
 	.connection_idle_usec = 300 * USEC_PER_SEC,
+	.keepalive_usec = 300 * USEC_PER_SEC,
 	.request_usec = 30 * USEC_PER_SEC,
 };
 

@@ -18,6 +18,7 @@
 #include "common/loop_queue.h"
 #include "rpc/queue.h"
 #include "rpc/server.h"
+#include "rpc/tally.h"
 
 struct call;
 struct stream;
@@ -38,8 +39,8 @@ struct rpc_core {
 	struct rpc_limits limits;
 	atomic_bool stopping; /* health says NOT_SERVING */
 
-	atomic_uint calls, streams; /* open ones, all faces */
-	atomic_size_t queued;	    /* bytes in the queues of all streams */
+	struct tally used;    /* of all faces */
+	atomic_size_t queued; /* bytes in the queues of all streams */
 
 	pthread_mutex_t waiting_lock;
 	struct call_list waiting; /* calls whose request has not come yet, oldest first */

@@ -11,26 +11,26 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "rpc/admit.h"
 #include "rpc/call.h"
 #include "rpc/face.h"
 
-#define SLOTS_CLIENTS 64
-#define SLOTS_INDEXER 4
+#define SLOTS_USER 64
+#define SLOTS_FEW  4 /* for an indexer, or who is refused anyhow */
 
 #define MESSAGE_SIZE_MAX     (256 * 1024)
-#define METADATA_SIZE_MAX    (16 * 1024)
 #define STREAMS_PER_CONN_MAX 1024
-#define KEEPALIVE_TIME_MS    (5 * 60 * 1000) /* a stopped peer is found, an idle daemon not woken */
-#define KEEPALIVE_TIMEOUT_MS (60 * 1000)
+#define KEEPALIVE_TIMEOUT_MS (60 * 1000) /* at most: a peer that answers later is given up */
 #define PING_INTERVAL_MS     (10 * 1000) /* what a client may do without being sent away */
 #define PING_STRIKES_MAX     3
 /*
  * gRPC takes in a message whole before it finds it too large. What all connections of a face may
  * hold is limited, therefore; beyond it gRPC cancels streams, of this face only.
  */
-#define QUOTA_CLIENTS (256 << 20)
-#define QUOTA_INDEXER (16 << 20)
+#define QUOTA_USER (64 << 20)
+#define QUOTA_FEW  (16 << 20)
 
+#define PAIR_OVERHEAD 32
 #define IDENTITY_ONLY 1 /* the bit of "no compression" */
 
 /* One requested call. */
@@ -47,7 +47,7 @@ struct face {
 	struct rpc_core *core;
 	struct caller caller;
 	grpc_server *server;
-	atomic_uint calls, streams; /* counted against the limits */
+	struct tally used;
 	atomic_uint open; /* what gRPC has of us: slots, calls, and one until it is stopped */
 	atomic_bool is_stopped;
 	struct tag stopped_tag;
@@ -58,11 +58,16 @@ struct face {
 	struct slot slots[];
 };
 
+static int to_ms(uint64_t usec)
+{
+	return (int)MIN(usec / USEC_PER_MSEC, (uint64_t)INT_MAX);
+}
+
 /* The cures for what libgrpc leaves open by default; each has a test of its own. */
 static grpc_server *make_server(const struct rpc_core *core, size_t quota_bytes)
 {
-	int idle_ms =
-		(int)MIN(core->limits.connection_idle_usec / USEC_PER_MSEC, (uint64_t)INT_MAX);
+	int idle_ms = to_ms(core->limits.connection_idle_usec);
+	int keepalive_ms = to_ms(core->limits.keepalive_usec);
 	const struct {
 		const char *key;
 		int value;
@@ -72,8 +77,8 @@ static grpc_server *make_server(const struct rpc_core *core, size_t quota_bytes)
 		{ GRPC_ARG_MAX_METADATA_SIZE, METADATA_SIZE_MAX },
 		{ GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_PER_CONN_MAX },
 		{ GRPC_ARG_MAX_CONNECTION_IDLE_MS, idle_ms },
-		{ GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS },
-		{ GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS },
+		{ GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms },
+		{ GRPC_ARG_KEEPALIVE_TIMEOUT_MS, MIN(keepalive_ms, KEEPALIVE_TIMEOUT_MS) },
 		{ GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1 },
 		{ GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, PING_INTERVAL_MS },
 		{ GRPC_ARG_HTTP2_MAX_PING_STRIKES, PING_STRIKES_MAX },
@@ -115,6 +120,19 @@ static void request(struct slot *slot)
 		face_close(slot->face);
 }
 
+/* As HTTP/2 counts: each pair costs 32 bytes more than its text. */
+static size_t metadata_bytes(const struct slot *slot)
+{
+	size_t n = GRPC_SLICE_LENGTH(slot->details.method) + GRPC_SLICE_LENGTH(slot->details.host);
+
+	for (size_t i = 0; i < slot->metadata.count; i++) {
+		const grpc_metadata *pair = &slot->metadata.metadata[i];
+
+		n += GRPC_SLICE_LENGTH(pair->key) + GRPC_SLICE_LENGTH(pair->value) + PAIR_OVERHEAD;
+	}
+	return n;
+}
+
 static void on_requested(struct tag *tag, bool success)
 {
 	struct slot *slot = (struct slot *)(void *)tag;
@@ -123,7 +141,8 @@ static void on_requested(struct tag *tag, bool success)
 	if (success) {
 		face_open(filled.face); /* the call's own; the slot may be filled again at once */
 		request(slot);
-		call_start(filled.face, filled.call, filled.details.method);
+		call_start(filled.face, filled.call, filled.details.method,
+			   metadata_bytes(&filled));
 	}
 	grpc_call_details_destroy(&filled.details);
 	grpc_metadata_array_destroy(&filled.metadata);
@@ -168,9 +187,9 @@ static void on_stopped(struct tag *tag, bool success)
 int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
 	     void *userdata, struct face **ret)
 {
-	bool is_indexer = caller_is_indexer(caller);
-	size_t n_slots = is_indexer ? SLOTS_INDEXER : SLOTS_CLIENTS;
-	struct face *face = calloc(1, sizeof(*face) + n_slots * sizeof(struct slot));
+	bool few = caller_is_indexer(caller) || caller->rights == RIGHTS_NONE;
+	size_t n_slots = few ? SLOTS_FEW : SLOTS_USER;
+	struct face *face = calloc(1, sizeof(*face) + n_slots * sizeof(*face->slots));
 
 	if (!face)
 		return -ENOMEM;
@@ -182,7 +201,7 @@ int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *s
 	face->stopped = stopped;
 	face->userdata = userdata;
 	face->n_slots = n_slots;
-	face->server = make_server(core, is_indexer ? QUOTA_INDEXER : QUOTA_CLIENTS);
+	face->server = make_server(core, few ? QUOTA_FEW : QUOTA_USER);
 	grpc_server_register_completion_queue(face->server, queue_get(core->queue), NULL);
 	grpc_server_start(face->server);
 	face_open(face);
@@ -250,32 +269,18 @@ void face_destroy_server(struct face *face)
 	grpc_server_destroy(TAKE(face->server));
 }
 
-/* Adds one to a counter unless it has reached its limit; 0 is no limit. */
-static bool count(atomic_uint *counter, unsigned limit)
+static enum tally_kind kind_of(bool is_stream)
 {
-	if (atomic_fetch_add(counter, 1) < limit || limit == 0)
-		return true;
-	atomic_fetch_sub(counter, 1);
-	return false;
+	return is_stream ? TALLY_STREAMS : TALLY_CALLS;
 }
 
-bool face_enter(struct face *face, bool is_stream)
+int face_enter(struct face *face, bool is_stream, struct refusal *refusal)
 {
-	const struct rpc_limits *limits = &face->core->limits;
-	unsigned total = is_stream ? limits->streams : limits->calls;
-	unsigned own = is_stream ? limits->streams_per_indexer : limits->calls_per_indexer;
-
-	if (!count(is_stream ? &face->streams : &face->calls,
-		   caller_is_indexer(&face->caller) ? own : 0))
-		return false;
-	if (count(is_stream ? &face->core->streams : &face->core->calls, total))
-		return true;
-	atomic_fetch_sub(is_stream ? &face->streams : &face->calls, 1);
-	return false;
+	return tally_enter(&face->used, &face->core->used, kind_of(is_stream), &face->caller,
+			   &face->core->limits, refusal);
 }
 
 void face_leave(struct face *face, bool is_stream)
 {
-	atomic_fetch_sub(is_stream ? &face->streams : &face->calls, 1);
-	atomic_fetch_sub(is_stream ? &face->core->streams : &face->core->calls, 1);
+	tally_leave(&face->used, &face->core->used, kind_of(is_stream));
 }

@@ -2,8 +2,8 @@
  * A face: one grpc_server object, which is one identity.
  *
  * A channel made from a descriptor carries no identity into its calls, but the server object that
- * it was added to does: so all clients share one, and each indexer has its own, made at its first
- * connection. All are on the same completion queue.
+ * it was added to does: so each caller has its own, made at its first connection. All are on the
+ * same completion queue.
  *
  * Counted atomically; a face lives until its last call is gone. The functions that take or give
  * connections and stop it are for the main loop's thread.
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "model/caller.h"
+#include "model/refusal.h"
 #include "rpc/core.h"
 
 struct face;
@@ -24,7 +25,7 @@ struct face;
  * call. */
 typedef void face_stopped(struct face *face, void *userdata);
 
-/* Makes a face for a caller; all zero is the clients'. Ready to take connections. 0 or -ENOMEM. */
+/* Makes a face for a caller, ready to take connections. 0 or -ENOMEM. */
 int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
 	     void *userdata, struct face **ret);
 struct face *face_ref(struct face *face);
@@ -57,8 +58,8 @@ void face_open(struct face *face);
 void face_close(struct face *face);
 
 /*
- * Counts a call, or a stream, against the limits of the face and of all faces. Returns false, and
- * counts nothing, where it would be one too many.
+ * Counts a call, or a stream, against the limits of the caller and of all. 0, REFUSED
+ * (tally_enter()) or -ENOMEM.
  */
-bool face_enter(struct face *face, bool is_stream);
+int face_enter(struct face *face, bool is_stream, struct refusal *refusal);
 void face_leave(struct face *face, bool is_stream);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -50,19 +51,6 @@ static int pause_accepting(struct listener *listener, int error)
 	return r < 0 ? r : sd_event_source_set_enabled(listener->resume, SD_EVENT_ONESHOT);
 }
 
-static void hand_on(struct listener *listener, int fd)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-		log_warning("a connection without peer credentials was closed: %m");
-		close(fd);
-		return;
-	}
-	listener->accepted(fd, &peer, listener->userdata);
-}
-
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct listener *listener = userdata;
@@ -73,7 +61,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 
 		if (connected >= 0) {
 			listener->starved = false;
-			hand_on(listener, connected);
+			listener->accepted(connected, listener->userdata);
 		} else if (errno == EAGAIN) {
 			break;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||

@@ -1,5 +1,5 @@
 /*
- * A listening Unix socket: accepts, a few at each wake-up, and survives having no descriptors left.
+ * A listening socket: accepts, a few at each wake-up, and survives having no descriptors left.
  *
  * Main loop's thread only.
  *
@@ -7,13 +7,12 @@
  */
 #pragma once
 
-#include <sys/socket.h>
 #include <systemd/sd-event.h>
 
 struct listener;
 
-/* Called with each connected socket, which is owned by the function, and its peer. */
-typedef void listener_accepted(int fd, const struct ucred *peer, void *userdata);
+/* Called with each connected socket, which is owned by the function. */
+typedef void listener_accepted(int fd, void *userdata);
 
 /* Takes over a listening socket, also on failure. 0 or a negative errno. */
 int listener_new(sd_event *event, int fd, listener_accepted *accepted, void *userdata,

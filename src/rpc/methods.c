@@ -20,24 +20,24 @@
 	{                                                                                          \
 		"/grpc.reflection." version ".ServerReflection/ServerReflectionInfo",              \
 			&grpc__reflection__v1__server_reflection_request__descriptor,              \
-			method_reflect, method_reflect_end, true                                   \
+			method_reflect, method_reflect_end, true, true                             \
 	}
 
 static const struct method methods[] = {
 	{ RUNNER("GetIndexer"), &indexerd__v1__get_indexer_request__descriptor, method_get_indexer,
-	  NULL, false },
+	  NULL, false, true },
 	{ RUNNER("ListIndexers"), &indexerd__v1__list_indexers_request__descriptor,
-	  method_list_indexers, NULL, false },
+	  method_list_indexers, NULL, false, true },
 	{ RUNNER("CreateIndexer"), &indexerd__v1__create_indexer_request__descriptor,
 	  method_create_indexer, NULL, false },
 	{ RUNNER("DeleteIndexer"), &indexerd__v1__delete_indexer_request__descriptor,
 	  method_delete_indexer, NULL, false },
 	{ RUNNER("StreamLogs"), &indexerd__v1__stream_logs_request__descriptor, method_stream_logs,
-	  NULL, true },
+	  NULL, true, true },
 	{ HEALTH("Check"), &grpc__health__v1__health_check_request__descriptor, method_health_check,
-	  NULL, false },
+	  NULL, false, true },
 	{ HEALTH("Watch"), &grpc__health__v1__health_check_request__descriptor, method_health_watch,
-	  NULL, true },
+	  NULL, true, true },
 	REFLECTION("v1"),
 	REFLECTION("v1alpha"),
 	{ RUNNER("UpdateIndexer"), &indexerd__v1__update_indexer_request__descriptor,
@@ -49,7 +49,7 @@ static const struct method methods[] = {
 	{ RUNNER("RestartIndexer"), &indexerd__v1__restart_indexer_request__descriptor,
 	  method_restart_indexer, NULL, false },
 	{ RUNNER("WatchIndexers"), &indexerd__v1__watch_indexers_request__descriptor,
-	  method_watch_indexers, NULL, true },
+	  method_watch_indexers, NULL, true, true },
 };
 
 Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view)

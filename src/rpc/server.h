@@ -17,21 +17,29 @@
 
 struct journal;
 struct manager;
+struct rights_rules;
 struct rpc_server;
 
-/* Whatever a client can make grow. One more than a limit is refused; connections are closed at
- * once. */
+/*
+ * Whatever a client can make grow. One call or stream more than a limit is refused; connections are
+ * closed at once. A user is who has connected to the clients' face, or the subject of a
+ * certificate.
+ */
 struct rpc_limits {
-	unsigned connections;		  /* on both faces together */
-	unsigned connections_per_user;	  /* on the clients' face, for each uid of a peer */
-	unsigned connections_per_indexer; /* on the indexers' face, for each uid of a peer */
-	unsigned identifying;		  /* connections whose indexer is still being found out */
-	unsigned calls;			  /* in flight, streams not counted */
+	unsigned connections; /* on all faces together */
+	unsigned connections_per_user;
+	unsigned connections_per_indexer;
+	unsigned identifying; /* connections whose indexer is still being found out */
+	unsigned calls;	      /* in flight, streams not counted */
+	unsigned calls_per_user;
 	unsigned calls_per_indexer;
 	unsigned streams;
+	unsigned streams_per_user;
 	unsigned streams_per_indexer;
+	unsigned reserved; /* so many calls, and streams, are for each caller, whatever others do */
 	size_t stream_bytes;	       /* in the queues of all streams together */
 	uint64_t connection_idle_usec; /* a connection without a call is closed after this time */
+	uint64_t keepalive_usec;       /* a silent peer is asked after this time whether it lives */
 	uint64_t request_usec;	       /* a call whose request has not come is cancelled after it */
 };
 
@@ -40,12 +48,13 @@ extern const struct rpc_limits rpc_limits_default;
 struct rpc_server_config {
 	struct manager *manager; /* must outlive the server, as must journal */
 	struct journal *journal;
-	unsigned threads;		 /* of the completion queue; 0: 2 */
-	const struct rpc_limits *limits; /* copied; NULL: rpc_limits_default */
+	unsigned threads;		  /* of the completion queue; 0: 2 */
+	const struct rpc_limits *limits;  /* copied; NULL: rpc_limits_default */
+	const struct rights_rules *rules; /* lent; NULL: full access for all */
 };
 
 enum rpc_face {
-	RPC_FACE_CLIENTS,  /* people and services: full access */
+	RPC_FACE_CLIENTS,  /* people and services: with the rights that the rules give */
 	RPC_FACE_INDEXERS, /* a caller must be a live indexer of ours and is confined to its subtree
 			    */
 };
@@ -58,8 +67,9 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config,
 		   struct rpc_server **ret);
 
 /*
- * Accepts connections from a listening Unix socket, which is owned by the server afterwards, also
- * on failure. Returns 0 or a negative errno.
+ * Accepts connections from a listening socket, which is owned by the server afterwards, also on
+ * failure: a Unix socket, or for RPC_FACE_SUBJECTS one of TCP. Returns 0 or a negative errno;
+ * -EINVAL, with a line in the log, where there is no usable certificate.
  */
 int rpc_server_listen(struct rpc_server *server, int fd, enum rpc_face face);
 

@@ -111,12 +111,15 @@ static int add_quota_failure(struct details *details, const struct refusal *refu
 		GOOGLE__RPC__QUOTA_FAILURE__VIOLATION__INIT;
 	Google__Rpc__QuotaFailure__Violation *violations[] = { &violation };
 	Google__Rpc__QuotaFailure failure = GOOGLE__RPC__QUOTA_FAILURE__INIT;
+	const char *subject = refusal->subject	  ? refusal->subject
+			      : refusal->resource ? refusal->resource
+						  : ERROR_DOMAIN;
 
 	if (refusal->code != CODE_RESOURCE_EXHAUSTED)
 		return 0;
-	violation.subject = (char *)ERROR_DOMAIN; /* all limits are the server's */
+	violation.subject = cut_copy(details, subject, FIELD_SIZE_MAX);
 	violation.description = cut_copy(details, refusal->message, DESCRIPTION_MAX);
-	if (!violation.description)
+	if (!violation.subject || !violation.description)
 		return -ENOMEM;
 	failure.violations = violations;
 	failure.n_violations = 1;

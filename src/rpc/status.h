@@ -18,8 +18,8 @@
 /*
  * Packs a google.rpc.Status: ErrorInfo always; BadRequest where the refusal names a field,
  * ResourceInfo where an indexer, RetryInfo where a time to try again; QuotaFailure with
- * RESOURCE_EXHAUSTED. Clients on gRPC core lose an error whose message and details pass 6 KB together
- * as they stand on the wire, so long texts are cut. The caller owns *ret. 0 or -ENOMEM.
+ * RESOURCE_EXHAUSTED. Clients on gRPC core lose an error whose message and details pass 6 KB
+ * together as they stand on the wire, so long texts are cut. The caller owns *ret. 0 or -ENOMEM.
  */
 int status_details(const struct refusal *refusal, grpc_slice *ret);
 

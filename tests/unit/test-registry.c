@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 3, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 4, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
@@ -69,6 +69,7 @@ static struct definition *full_definition(void)
 	d->create_time = 1700000000123456;
 	d->update_time = 1700000000123457;
 	d->generation = 3;
+	string_set(&d->creator, "user:1000");
 	return d;
 }
 
@@ -89,6 +90,7 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_str(got->script, want->script, "script");
 	is_str(got->runtime, want->runtime, "runtime");
 	is_str(got->preset, want->preset, "preset");
+	is_str(got->creator, want->creator, "creator");
 	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
 	is_int(got->restart, want->restart, "restart");
 	is_int(got->create_time, want->create_time, "create_time");
@@ -151,8 +153,8 @@ static void test_refusals(void)
 		  "indexers/c" },
 		{ "c", "dying", 10, CODE_FAILED_PRECONDITION, "PARENT_DELETING",
 		  "indexer.spawned_by", "indexers/dying" },
-		{ "c", NULL, 2, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, "indexers/c" },
-		{ "c", "a", 0, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, "indexers/c" },
+		{ "c", NULL, 2, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, NULL },
+		{ "c", "a", 0, CODE_RESOURCE_EXHAUSTED, "INDEXER_LIMIT", NULL, NULL },
 	};
 	struct registry *registry = NULL;
 	struct refusal none = {};
@@ -172,8 +174,9 @@ static void test_refusals(void)
 		is_str(refusal.field, cases[i].field, "its field");
 		is_str(refusal.resource, cases[i].resource, "its resource");
 		if (cases[i].code == CODE_RESOURCE_EXHAUSTED)
-			ok(strstr(refusal.message, "MaxIndexers= in indexerd.conf"),
-			   "and it names the setting");
+			ok(strstr(refusal.message, "MaxIndexers= in indexerd.conf") &&
+				   streq(refusal.subject, "indexerd"),
+			   "and it names the setting and the server");
 	}
 	is_int(test_create(registry, "c", 9, "a", 3, NULL), 0, "after all that a good one goes in");
 	test_load(registry, &seen);

@@ -94,7 +94,6 @@ test('what an indexer uses is told while it changes, and not when it does not', 
 	await make('burning', { project_source });
 	const usage = ({ seconds = 0, nanos = 0 } = {}) => Number(seconds) + nanos / 1e9;
 	const seen = await reach(watching, (e) => usage(e.indexer.status.cpu_usage || undefined) > 0.5);
-	assert.ok(seen.at(-1).indexer.status.memory_bytes > 0);
 	assert.ok(seen.every((e) => words(e) !== 'MODIFIED still'), 'nothing is told of what sleeps');
 });
 

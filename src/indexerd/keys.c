@@ -1,0 +1,204 @@
+/*
+ * Keys of the configuration; see keys.h. One table: a key, where its value goes, and within which
+ * limits.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/util.h"
+#include "indexerd/keys.h"
+#include "indexerd/names.h"
+#include "model/level.h"
+
+/* systemd has no more dynamic users than that: 61184 to 65519. */
+#define MAX_INDEXERS_MOST 4336
+/* A connection is two descriptors, and the unit has LimitNOFILE=32768. */
+#define MAX_CONNECTIONS_MOST 12000
+#define DAY_SEC		     86400
+#define WHERE_MAX	     512
+
+enum type {
+	TYPE_UNSIGNED,
+	TYPE_SIZE,
+	TYPE_SECONDS, /* a uint64_t of microseconds */
+	TYPE_LEVEL,
+	TYPE_USERS,
+	TYPE_GROUPS,
+	TYPE_SUBJECTS,
+	TYPE_PATH,
+};
+
+struct key {
+	const char *section, *name;
+	enum type type;
+	size_t offset;
+	unsigned long long least, most; /* of numbers */
+	size_t given;			/* of users and groups: offset of the bool, or 0 */
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct key keys[] = {
+	{ "Manager", "MaxIndexers", TYPE_SIZE, AT(max_indexers), 1, MAX_INDEXERS_MOST },
+	{ "Manager", "LogLevel", TYPE_LEVEL, AT(log_priority) },
+	{ "Manager", "DrainTimeoutSec", TYPE_SECONDS, AT(drain_usec), 0, 60 },
+	{ "Limits", "MaxIndexersPerUser", TYPE_SIZE, AT(quotas.per_user), 1, MAX_INDEXERS_MOST },
+	{ "Limits", "MaxDescendants", TYPE_SIZE, AT(quotas.descendants), 0, MAX_INDEXERS_MOST },
+	{ "Limits", "MaxDepth", TYPE_SIZE, AT(quotas.depth), 1, MAX_INDEXERS_MOST },
+	{ "Limits", "MaxConnections", TYPE_UNSIGNED, AT(limits.connections), 1,
+	  MAX_CONNECTIONS_MOST },
+	{ "Limits", "MaxConnectionsPerUser", TYPE_UNSIGNED, AT(limits.connections_per_user), 1,
+	  MAX_CONNECTIONS_MOST },
+	{ "Limits", "MaxConnectionsPerIndexer", TYPE_UNSIGNED, AT(limits.connections_per_indexer),
+	  1, MAX_CONNECTIONS_MOST },
+	{ "Limits", "MaxCalls", TYPE_UNSIGNED, AT(limits.calls), 1, 65536 },
+	{ "Limits", "MaxCallsPerUser", TYPE_UNSIGNED, AT(limits.calls_per_user), 1, 65536 },
+	{ "Limits", "MaxCallsPerIndexer", TYPE_UNSIGNED, AT(limits.calls_per_indexer), 1, 65536 },
+	{ "Limits", "MaxStreams", TYPE_UNSIGNED, AT(limits.streams), 1, 65536 },
+	{ "Limits", "MaxStreamsPerUser", TYPE_UNSIGNED, AT(limits.streams_per_user), 1, 65536 },
+	{ "Limits", "MaxStreamsPerIndexer", TYPE_UNSIGNED, AT(limits.streams_per_indexer), 1,
+	  65536 },
+	{ "Limits", "IdleTimeoutSec", TYPE_SECONDS, AT(limits.connection_idle_usec), 1, DAY_SEC },
+	{ "Limits", "KeepaliveSec", TYPE_SECONDS, AT(limits.keepalive_usec), 1, DAY_SEC },
+	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
+	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
+	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
+	{ "Access", "ReadOnlyGroups", TYPE_GROUPS, AT(rules.read_only_groups) },
+};
+
+static int read_number(const struct key *key, const char *value, unsigned long long *ret)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno != 0 || end == value || *end || value[0] == '-' || n < key->least ||
+	    n > key->most)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+static int set_number(const struct key *key, const char *value, void *target)
+{
+	unsigned long long n;
+	int r = read_number(key, value, &n);
+
+	if (r < 0)
+		return r;
+	if (key->type == TYPE_UNSIGNED)
+		*(unsigned *)target = (unsigned)n;
+	else if (key->type == TYPE_SIZE)
+		*(size_t *)target = (size_t)n;
+	else
+		*(uint64_t *)target = n * USEC_PER_SEC;
+	return 0;
+}
+
+static int set_level(const char *value, int *target)
+{
+	int level = level_from_name(value);
+
+	if (level < 0)
+		return -EINVAL;
+	*target = priority_from_level((enum level)level);
+	return 0;
+}
+
+/* An empty value takes back what was given before. */
+static int set_path(const char *value, char **target)
+{
+	char *copy = NULL;
+
+	if (*value && *value != '/')
+		return -EINVAL;
+	if (*value && !(copy = strdup(value)))
+		return -ENOMEM;
+	free(*target);
+	*target = copy;
+	return 0;
+}
+
+static int set(const struct key *key, const char *value, const char *where, struct config *config)
+{
+	void *target = (char *)config + key->offset;
+
+	switch (key->type) {
+	case TYPE_UNSIGNED:
+	case TYPE_SIZE:
+	case TYPE_SECONDS:
+		return set_number(key, value, target);
+	case TYPE_LEVEL:
+		return set_level(value, target);
+	case TYPE_USERS:
+	case TYPE_GROUPS:
+		if (key->given > 0)
+			*((bool *)((char *)config + key->given)) = *value != '\0';
+		return names_to_ids(value, key->type == TYPE_GROUPS, where, target);
+	case TYPE_SUBJECTS:
+		return names_to_list(value, target);
+	case TYPE_PATH:
+		return set_path(value, target);
+	}
+	assert(false);
+}
+
+static void log_wanted(const struct key *key, const char *where)
+{
+	switch (key->type) {
+	case TYPE_UNSIGNED:
+	case TYPE_SIZE:
+	case TYPE_SECONDS:
+		log_error("%s: %s= wants a number%s from %llu to %llu", where, key->name,
+			  key->type == TYPE_SECONDS ? " of seconds" : "", key->least, key->most);
+		break;
+	case TYPE_LEVEL:
+		log_error("%s: %s= wants trace, debug, info, warning or error", where, key->name);
+		break;
+	case TYPE_USERS:
+	case TYPE_GROUPS:
+		log_error("%s: %s= wants names or numbers, with blanks between", where, key->name);
+		break;
+	case TYPE_SUBJECTS:
+		log_error("%s: %s= wants names of at most %d bytes with blanks between; one that "
+			  "has blanks stands in double quotes",
+			  where, key->name, SUBJECT_MAX - 1);
+		break;
+	case TYPE_PATH:
+		log_error("%s: %s= wants an absolute path", where, key->name);
+	}
+}
+
+static bool has_section(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+		if (streq(keys[i].section, name))
+			return true;
+	return false;
+}
+
+int keys_set(const struct ini_entry *entry, const char *path, struct config *config)
+{
+	char where[WHERE_MAX];
+	int r;
+
+	(void)snprintf(where, sizeof(where), "%s:%u", path, entry->line);
+	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+		if (!streq(keys[i].section, entry->section) || !streq(keys[i].name, entry->key))
+			continue;
+		r = set(&keys[i], entry->value, where, config);
+		if (r == -EINVAL)
+			log_wanted(&keys[i], where);
+		return r == -ENOENT ? -EINVAL : r; /* a name that is unknown is told already */
+	}
+	if (has_section(entry->section))
+		log_error("%s: unknown key %s= in [%s]", where, entry->key, entry->section);
+	else
+		log_error("%s: unknown section [%s]", where, entry->section);
+	return -EINVAL;
+}
