@@ -11,6 +11,7 @@
  */
 #include <assert.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/util.h"
@@ -176,6 +177,8 @@ static void try_update(const uint8_t *data, size_t size)
 	else if (update.changes)
 		field_mask_populated(update.changes, &update.mask);
 	assert(r >= 0);
+	if (update.changes)
+		(void)snprintf(update.etag, sizeof(update.etag), "%s", request->indexer->etag);
 	if (update.changes && (r == 0 || !request->update_mask))
 		apply(&update);
 	arena_clear(&arena);
