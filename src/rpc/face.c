@@ -64,7 +64,7 @@ static int to_ms(uint64_t usec)
 }
 
 /* The cures for what libgrpc leaves open by default; each has a test of its own. */
-static grpc_server *make_server(const struct rpc_core *core, size_t quota_bytes)
+grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes)
 {
 	int idle_ms = to_ms(core->limits.connection_idle_usec);
 	int keepalive_ms = to_ms(core->limits.keepalive_usec);
@@ -201,7 +201,7 @@ int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *s
 	face->stopped = stopped;
 	face->userdata = userdata;
 	face->n_slots = n_slots;
-	face->server = make_server(core, few ? QUOTA_FEW : QUOTA_USER);
+	face->server = face_make_server(core, few ? QUOTA_FEW : QUOTA_USER);
 	grpc_server_register_completion_queue(face->server, queue_get(core->queue), NULL);
 	grpc_server_start(face->server);
 	face_open(face);

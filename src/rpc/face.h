@@ -25,6 +25,12 @@ struct face;
  * call. */
 typedef void face_stopped(struct face *face, void *userdata);
 
+/*
+ * Makes the server object of a face, by the limits of the core alone. `quota_bytes` is what all its
+ * connections may hold together. The caller owns it.
+ */
+grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes);
+
 /* Makes a face for a caller, ready to take connections. 0 or -ENOMEM. */
 int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
 	     void *userdata, struct face **ret);
