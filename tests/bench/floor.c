@@ -1,6 +1,6 @@
 /*
- * The floor of CreateIndexer; see floor.h. It uses the daemon's own plan of a unit, so that the two
- * differ in nothing but the way that they are asked for.
+ * The floor of CreateIndexer and of DeleteIndexer; see floor.h. It uses the daemon's own plan of a
+ * unit, so that the two differ in nothing but the way that they are asked for.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,21 +17,29 @@
 #include "systemd/systemd.h"
 
 #define SPEC_PATH  "/run/indexerd-bench.spec"
+#define PROGRAM	   "/srv/bench/sleep" /* as that of the indexers of api.c */
 #define UNIT_UID   "00000000000000000000000000000000"
-#define UNITS_MAX  256
-#define LIMIT_USEC (120 * USEC_PER_SEC)
+#define UNITS_MAX  SAMPLES_MAX
+#define LIMIT_USEC (120 * USEC_PER_SEC) /* in which something has to happen */
+
+struct unit {
+	struct floor *floor;
+	uint64_t began;
+	bool cleaning;
+};
 
 struct floor {
 	sd_event *event;
 	struct systemd *systemd;
 	struct samples *milliseconds;
-	size_t n, n_started, n_up, n_down;
-	uint64_t began[UNITS_MAX];
+	size_t n, n_started, n_up, n_gone;
+	struct unit units[UNITS_MAX];
 	const struct setting *settings; /* the runtime's, as the daemon would add them */
 	size_t n_settings;
 	struct runtime_set *runtimes;
-	bool stopping;
-	bool finished; /* the present phase, with */
+	bool removing;
+	uint64_t happened; /* when a unit last came one step further */
+	bool finished;	   /* the present phase, with */
 	int error;
 };
 
@@ -41,13 +49,14 @@ static void finish(struct floor *floor, int error)
 	floor->error = error;
 }
 
-static int index_of(const char *unit)
+/* The floor's unit of this name, or NULL. */
+static struct unit *find_unit(struct floor *floor, const char *name)
 {
-	int i;
+	size_t i;
 
-	return sscanf(unit, "indexer-bench-floor-%d.service", &i) == 1 && i >= 0 && i < UNITS_MAX
-		       ? i
-		       : -1;
+	return sscanf(name, "indexer-bench-floor-%zu.service", &i) == 1 && i < floor->n
+		       ? &floor->units[i]
+		       : NULL;
 }
 
 static void unit_name(size_t i, char buffer[UNIT_MAX_SIZE])
@@ -86,33 +95,63 @@ static void start_next(struct floor *floor)
 		return;
 	unit_name(floor->n_started, unit);
 	(void)snprintf(id, sizeof(id), "bench-floor-%zu", floor->n_started);
-	floor->began[floor->n_started++] = now_usec(CLOCK_MONOTONIC);
+	floor->units[floor->n_started++] =
+		(struct unit){ .floor = floor, .began = now_usec(CLOCK_MONOTONIC) };
 	if (systemd_start(floor->systemd, &plan, on_called, floor) < 0)
 		finish(floor, -EIO);
 }
 
-static void on_job(const char *unit, const char *job, const char *result, void *userdata)
+static void on_up(struct floor *floor, const struct unit *unit)
 {
-	struct floor *floor = userdata;
-	int i = index_of(unit);
-
-	(void)job;
-	if (i < 0 || !floor->milliseconds)
-		return;
-	if (!streq(result, "done"))
-		finish(floor, -EIO);
-	if (floor->stopping) {
-		(void)systemd_unref_unit(floor->systemd, unit, on_called, floor);
-		if (++floor->n_down == floor->n)
-			finish(floor, 0);
-		return;
-	}
 	samples_add(floor->milliseconds,
-		    (double)(now_usec(CLOCK_MONOTONIC) - floor->began[i]) / USEC_PER_MSEC);
+		    (double)(now_usec(CLOCK_MONOTONIC) - unit->began) / USEC_PER_MSEC);
 	if (++floor->n_up == floor->n)
 		finish(floor, 0);
 	else
 		start_next(floor);
+}
+
+/* What systemd says of the unit from now on is that it is being cleaned, or that this is over. */
+static void on_cleaning(const struct systemd_result *result, void *userdata)
+{
+	struct unit *unit = userdata;
+
+	on_called(result, unit->floor);
+	unit->cleaning = true;
+}
+
+static void on_job(const char *name, const char *job, const char *result, void *userdata)
+{
+	struct floor *floor = userdata;
+	struct unit *unit = find_unit(floor, name);
+
+	(void)job;
+	if (!unit)
+		return;
+	floor->happened = now_usec(CLOCK_MONOTONIC);
+	if (!streq(result, "done"))
+		finish(floor, -EIO);
+	else if (!floor->removing)
+		on_up(floor, unit);
+	else if (systemd_clean(floor->systemd, name, on_cleaning, unit) < 0)
+		finish(floor, -EIO);
+}
+
+static void on_changed(const char *name, sd_bus_message *changes, void *userdata)
+{
+	struct floor *floor = userdata;
+	struct unit *unit = find_unit(floor, name);
+	struct unit_state state;
+
+	unit_state_init(&state);
+	if (!unit || !unit->cleaning || unit_state_read(changes, &state) < 0 ||
+	    isempty(state.sub_state) || streq(state.sub_state, "cleaning"))
+		return;
+	unit->cleaning = false;
+	(void)systemd_unref_unit(floor->systemd, name, on_called, floor);
+	floor->happened = now_usec(CLOCK_MONOTONIC);
+	if (++floor->n_gone == floor->n)
+		finish(floor, 0);
 }
 
 static void on_resync(void *userdata)
@@ -129,11 +168,6 @@ static void on_lost(void *userdata)
 	finish(floor, -ECONNRESET);
 }
 
-static void ignore_changed(const char *unit, sd_bus_message *changes, void *userdata)
-{
-	(void)unit, (void)changes, (void)userdata;
-}
-
 static void ignore_unit(const char *unit, void *userdata)
 {
 	(void)unit, (void)userdata;
@@ -142,33 +176,32 @@ static void ignore_unit(const char *unit, void *userdata)
 static const struct systemd_events events = {
 	.resync = on_resync,
 	.lost = on_lost,
-	.unit_changed = ignore_changed,
+	.unit_changed = on_changed,
 	.unit_new = ignore_unit,
 	.unit_removed = ignore_unit,
 	.job_removed = on_job,
 };
 
-/* Runs the loop until the phase is finished, or for LIMIT_USEC. */
+/* Runs the loop until the phase is finished. */
 static int run_phase(struct floor *floor)
 {
-	uint64_t end = now_usec(CLOCK_MONOTONIC) + LIMIT_USEC;
-
+	floor->happened = now_usec(CLOCK_MONOTONIC);
 	while (!floor->finished) {
 		int r = sd_event_run(floor->event, USEC_PER_SEC);
 
 		if (r < 0)
 			return r;
-		if (now_usec(CLOCK_MONOTONIC) > end)
+		if (now_usec(CLOCK_MONOTONIC) > floor->happened + LIMIT_USEC)
 			return -ETIMEDOUT;
 	}
 	floor->finished = false;
 	return floor->error;
 }
 
-static int write_spec(const char *program)
+static int write_spec(void)
 {
 	Indexerd__Exec__V1__Spec spec = INDEXERD__EXEC__V1__SPEC__INIT;
-	char *argv[] = { (char *)program, (char *)"infinity" };
+	char *argv[] = { (char *)PROGRAM, (char *)"infinity" };
 	uint8_t packed[4096];
 	FILE *f = fopen(SPEC_PATH, "we");
 	size_t n;
@@ -201,10 +234,10 @@ static int find_settings(struct floor *floor)
 	return 0;
 }
 
-int floor_new(const char *program, struct floor **ret)
+int floor_new(struct floor **ret)
 {
 	struct floor *floor = calloc(1, sizeof(*floor));
-	int r = floor ? write_spec(program) : -ENOMEM;
+	int r = floor ? write_spec() : -ENOMEM;
 
 	r = r < 0 ? r : find_settings(floor);
 	r = r < 0 ? r : sd_event_new(&floor->event);
@@ -237,23 +270,28 @@ int floor_start(struct floor *floor, size_t n, size_t in_flight, struct samples 
 	assert(n <= UNITS_MAX);
 	floor->milliseconds = milliseconds;
 	floor->n = n;
-	floor->n_started = floor->n_up = floor->n_down = 0;
-	floor->stopping = false;
+	floor->n_started = floor->n_up = floor->n_gone = 0;
+	floor->removing = false;
 	for (size_t i = 0; i < in_flight; i++)
 		start_next(floor);
 	r = run_phase(floor);
-	if (r < 0)
-		return r;
 	*ret_seconds = (double)(now_usec(CLOCK_MONOTONIC) - begin) / USEC_PER_SEC;
+	return r;
+}
 
-	floor->stopping = true;
-	for (size_t i = 0; i < n; i++) {
+int floor_remove(struct floor *floor, double *ret_seconds)
+{
+	uint64_t begin = now_usec(CLOCK_MONOTONIC);
+	int r = 0;
+
+	floor->removing = true;
+	for (size_t i = 0; r >= 0 && i < floor->n; i++) {
 		char unit[UNIT_MAX_SIZE];
 
 		unit_name(i, unit);
 		r = systemd_stop(floor->systemd, unit, on_called, floor);
-		if (r < 0)
-			return r;
 	}
-	return run_phase(floor);
+	r = r < 0 ? r : run_phase(floor);
+	*ret_seconds = (double)(now_usec(CLOCK_MONOTONIC) - begin) / USEC_PER_SEC;
+	return r;
 }
