@@ -82,6 +82,8 @@ static void on_status(void)
 	ssize_t n = read(pump.fds[STATUS].fd, &byte, 1);
 	int r = n == 0 ? notify("STATUS=" EXEC_STATUS_RUNNING) : 0;
 
+	if (n < 0 && errno == EINTR)
+		return; /* it is polled again */
 	if (r < 0)
 		say(r, "cannot tell systemd that the indexer runs");
 	end_fd(&pump.fds[STATUS]);

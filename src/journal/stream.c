@@ -84,6 +84,8 @@ static void push_parked(struct log_stream *stream)
 	stream->idle_at = now_usec(CLOCK_MONOTONIC) + PARKED_READER_USEC;
 	stream->in_parked = true;
 	TAILQ_INSERT_TAIL(&stream->journal->parked, stream, queue_link);
+	/* The live thread may have parked it, and the workers sleep without an end. */
+	pthread_cond_signal(&stream->journal->work);
 }
 
 static void leave_parked(struct log_stream *stream)

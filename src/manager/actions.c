@@ -259,7 +259,9 @@ static void on_started(const struct systemd_result *result, void *userdata)
 		return;
 	}
 	log_warning("%s: systemd refuses to start it: %s", entry->row.definition->id, text);
-	entry_note_start_failed(entry, text);
+	/* Another run may be wanted meanwhile, and has not been refused. */
+	if (entry->starting_run == entry->row.run)
+		entry_note_start_failed(entry, text);
 	operation_end(entry);
 }
 
@@ -291,7 +293,15 @@ static int write_spec(struct entry *entry, struct refusal *refusal)
 	r = credential_write(entry->manager->config.credentials_dir, entry->row.definition->uid,
 			     entry->row.run, entry->spec.data, entry->spec.size);
 	spec_clear(&entry->spec);
-	return r;
+	if (r < 0)
+		return r;
+	/* One that never came to run, because another was asked for meanwhile. */
+	if (entry->written_run != 0 && entry->written_run != entry->row.run &&
+	    entry->written_run != entry->row.started_run)
+		credential_remove(entry->manager->config.credentials_dir,
+				  entry->row.definition->uid, entry->written_run);
+	entry->written_run = entry->row.run;
+	return 0;
 }
 
 /* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
@@ -485,6 +495,7 @@ static void act_remove(struct entry *entry)
 	release_unit(entry);
 	credential_remove(manager->config.credentials_dir, uid, entry->row.started_run);
 	credential_remove(manager->config.credentials_dir, uid, entry->row.run);
+	credential_remove(manager->config.credentials_dir, uid, entry->written_run);
 	log_info("indexers/%s is deleted", entry->row.definition->id);
 
 	/* Readers must not see it any more when the answer is there. */
@@ -515,7 +526,7 @@ static void act_wait_foreign(struct entry *entry)
 
 static void act_note_foreign(struct entry *entry)
 {
-	if (!entry_start_failed(entry))
+	if (!entry_start_failed(entry) || entry->row.run != entry->row.started_run)
 		entry_note_start_failed(entry, "another unit has this name; it is not touched");
 }
 

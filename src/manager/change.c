@@ -13,18 +13,6 @@
 #include "manager/private.h"
 #include "model/validate.h"
 
-/* What is wanted has changed: earlier failures do not count any more. */
-static void decide_anew(struct entry *entry)
-{
-	entry->failures = 0;
-	entry->retry = sd_event_source_disable_unref(entry->retry);
-	entry_refresh(entry);
-	if (entry->asked)
-		entry_queue_first(entry);
-	else
-		entry_query(entry); /* what waited for a retry is asked about at once */
-}
-
 /* Writes down what is wanted, on disk first. */
 static int want(struct entry *entry, bool halted, uint64_t run)
 {
@@ -36,7 +24,7 @@ static int want(struct entry *entry, bool halted, uint64_t run)
 	row->halted = halted;
 	row->run = run;
 	row->stopped &= halted;
-	decide_anew(entry);
+	entry_decide_anew(entry);
 	return 0;
 }
 
@@ -136,7 +124,7 @@ static int replace(struct entry *entry, struct definition *next, struct spec *sp
 	if (spec) {
 		entry->spec = *spec;
 		*spec = (struct spec){};
-		decide_anew(entry);
+		entry_decide_anew(entry);
 	} else {
 		entry_refresh(entry);
 	}

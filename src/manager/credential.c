@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -72,4 +73,49 @@ void credential_remove(const char *directory, const char *uid, uint64_t run)
 
 	if (path && unlink(path) < 0 && errno != ENOENT)
 		log_warning("%s cannot be removed: %m", path);
+}
+
+/* Splits "UID.RUN"; false where the name is none of ours. */
+static bool parse_name(const char *name, char uid[ID128_TEXT_MAX], uint64_t *run)
+{
+	const char *dot = strchr(name, '.');
+	char *end;
+
+	if (!dot || dot - name != ID128_TEXT_MAX - 1)
+		return false;
+	memcpy(uid, name, ID128_TEXT_MAX - 1);
+	uid[ID128_TEXT_MAX - 1] = '\0';
+	*run = strtoull(dot + 1, &end, 10);
+	return end != dot + 1 && *end == '\0';
+}
+
+static bool is_needed(const struct manager *manager, const char *name)
+{
+	char uid[ID128_TEXT_MAX];
+	uint64_t run;
+
+	if (!parse_name(name, uid, &run))
+		return false;
+	for (size_t i = 0; i < manager->n_entries; i++) {
+		const struct registry_row *row = &manager->entries[i]->row;
+
+		if (streq(row->definition->uid, uid))
+			return run == row->started_run || run == row->run;
+	}
+	return false;
+}
+
+void credentials_sweep(const struct manager *manager)
+{
+	DIR *directory = opendir(manager->config.credentials_dir);
+	const struct dirent *file;
+
+	if (!directory)
+		return; /* nothing was ever written */
+	while ((file = readdir(directory)))
+		if (file->d_name[0] != '.' && !is_needed(manager, file->d_name) &&
+		    unlinkat(dirfd(directory), file->d_name, 0) < 0)
+			log_warning("%s/%s cannot be removed: %m", manager->config.credentials_dir,
+				    file->d_name);
+	closedir(directory);
 }

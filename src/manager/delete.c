@@ -25,11 +25,8 @@ static void tombstone_subtree(struct manager *manager, struct entry *root)
 		if (!entry_is_within(entry, root))
 			continue;
 		entry->row.tombstone = true;
-		entry->failures = 0;
-		entry->retry = sd_event_source_disable_unref(entry->retry);
 		refuse_others(entry);
-		entry_refresh(entry);
-		entry_queue(entry);
+		entry_decide_anew(entry);
 	}
 	manager_publish(manager);
 }

@@ -59,6 +59,17 @@ void entry_queue_first(struct entry *entry)
 	wake(manager);
 }
 
+void entry_decide_anew(struct entry *entry)
+{
+	entry->failures = 0;
+	entry->retry = sd_event_source_disable_unref(entry->retry);
+	entry_refresh(entry);
+	if (entry->asked)
+		entry_queue_first(entry);
+	else
+		entry_query(entry); /* what waited for a retry is asked about at once */
+}
+
 static struct entry *take_queued(struct manager *manager)
 {
 	struct entry *entry = manager->queue_head;

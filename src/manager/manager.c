@@ -288,6 +288,8 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	r = r < 0 ? r : manager_reload(manager);
 	r = r < 0 ? r : registry_open(manager->config.registry_path, &manager->registry);
 	r = r < 0 ? r : registry_load(manager->registry, load_row, manager);
+	if (r >= 0)
+		credentials_sweep(manager);
 	r = r < 0 ? r : evaluate_setup(manager);
 	r = r < 0 ? r : systemd_new(event, &manager_systemd_events, manager, &manager->systemd);
 	if (r < 0)

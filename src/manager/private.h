@@ -65,6 +65,7 @@ struct entry {
 	bool listed; /* by the look around that is under way */
 	bool pinned; /* our bus connection holds a reference on the unit */
 
+	uint64_t written_run; /* whose credential was written last, here; 0: none yet */
 	enum operation operation;
 	uint64_t starting_run;	       /* of OPERATION_START */
 	bool retried;		       /* the start was refused once because of a leftover */
@@ -146,8 +147,10 @@ int entry_status(const struct entry *entry, struct status *ret);
 /* evaluate.c */
 /* Has the entry decided upon from the loop, soon. */
 void entry_queue(struct entry *entry);
-/* As entry_queue(), before all that wait already. */
+/* As entry_queue(), before all that wait already; one that waits keeps its place. */
 void entry_queue_first(struct entry *entry);
+/* What is wanted has changed: earlier failures do not count any more. */
+void entry_decide_anew(struct entry *entry);
 int evaluate_setup(struct manager *manager);
 
 /* actions.c */
@@ -207,6 +210,9 @@ int credential_write(const char *directory, const char *uid, uint64_t run, const
 		     size_t size);
 void credential_remove(const char *directory, const char *uid, uint64_t run);
 char *credential_path(const char *directory, const char *uid, uint64_t run);
+/* Removes what a daemon that was killed has left behind: files of no indexer, or of an older run.
+ */
+void credentials_sweep(const struct manager *manager);
 
 /* waiter.c */
 int waiter_add(struct entry *entry, enum call_kind kind, manager_done *done, void *userdata);

@@ -143,7 +143,10 @@ void entry_note_exit(struct entry *entry)
 	struct registry_row *row = &entry->row;
 	struct exit_record last;
 
-	if (!entry->loaded || unit->run == 0 || entry_presence(entry) == UNIT_FOREIGN)
+	/* A unit of another run, which was not noted before, would speak over what came after it.
+	 */
+	if (!entry->loaded || unit->run == 0 || unit->run != entry->row.started_run ||
+	    entry_presence(entry) == UNIT_FOREIGN)
 		return;
 	unit_state_exit(unit, &last);
 	if (last.reason == EXIT_REASON_UNSPECIFIED)

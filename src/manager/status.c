@@ -78,7 +78,10 @@ static enum state entry_state(const struct entry *entry)
 {
 	if (entry->row.tombstone)
 		return STATE_DELETING;
-	if (entry->operation == OPERATION_START && !entry->loaded)
+	/* systemd tells the process before it tells that the unit is active. */
+	if (entry->operation == OPERATION_START &&
+	    (!entry->loaded || streq(entry->unit.active_state, "inactive") ||
+	     isempty(entry->unit.active_state)))
 		return STATE_STARTING;
 	if (entry->row.halted && !(unit_tells(entry) && unit_state_is_live(&entry->unit)))
 		return STATE_STOPPED;

@@ -163,8 +163,8 @@ void entry_query(struct entry *entry)
 	unit_from_id(entry->row.definition->id, unit);
 	entry->asked = false;
 	r = send_query(entry->manager, unit, false);
-	if (r < 0 && r != -ENOTCONN)
-		log_warning("%s: systemd cannot be asked: %s", unit, strerror(-r));
+	if (r < 0 && r != -ENOTCONN) /* without a connection all is asked when it is back */
+		entry_ask_later(entry, strerror(-r));
 }
 
 static int read_list(struct manager *manager, sd_bus_message *reply)

@@ -36,7 +36,7 @@ static const struct rule rules[] = {
 	  .action = ACTION_WAIT_FOREIGN },
 	{ .tombstone = YES, .presence = UNIT_FOREIGN, .action = ACTION_REMOVE },
 
-	{ .presence = UNIT_FOREIGN, .tombstone = NO, .action = ACTION_NOTE_FOREIGN },
+	{ .presence = UNIT_FOREIGN, .tombstone = NO, .halted = NO, .action = ACTION_NOTE_FOREIGN },
 
 	/* Halted: it is stopped, and stays so. */
 	{ .presence = UNIT_LIVE, .tombstone = NO, .halted = YES, .action = ACTION_STOP },

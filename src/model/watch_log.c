@@ -17,6 +17,7 @@ struct item {
 	struct view *view;
 	size_t index;	 /* its bit in the cursors */
 	uint64_t seq;	 /* of its last change */
+	bool marked;	 /* `mark` is one */
 	uint64_t mark;	 /* of watch_log_refresh() */
 	unsigned n_know; /* watchers that know it */
 	bool tombstone;
@@ -222,11 +223,15 @@ bool watch_log_refresh(struct watch_log *log,
 		struct item *item = log->items[i];
 		uint64_t now = item && !item->tombstone ? mark(item->view, userdata) : 0;
 
-		if (!item || item->tombstone || now == item->mark || make_slot(log) < 0)
+		if (!item || item->tombstone || (item->marked && now == item->mark) ||
+		    make_slot(log) < 0)
 			continue;
 		item->mark = now;
-		move_to_end(log, item);
-		any = true;
+		if (item->marked) {
+			move_to_end(log, item);
+			any = true;
+		}
+		item->marked = true; /* the first one was told as it was added */
 	}
 	return any;
 }

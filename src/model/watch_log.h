@@ -52,8 +52,8 @@ int watch_log_put(struct watch_log *log, struct view *view, bool matches);
 
 /*
  * Something that is not in the views has changed where `mark` of one is another than it was at the
- * last call: it is told like any change. True where there was any, false also without memory: then
- * it is found at the next call.
+ * last call: it is told like any change; the first mark of one is not. True where there was any,
+ * false also without memory: then it is found at the next call.
  */
 bool watch_log_refresh(struct watch_log *log,
 		       uint64_t (*mark)(const struct view *view, void *userdata), void *userdata);

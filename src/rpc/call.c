@@ -423,7 +423,8 @@ void call_start(struct face *face, grpc_call *grpc, grpc_slice path, size_t meta
 	if (r == 0) {
 		call->counted = true;
 		set_waiting(call, true);
-		call_receive(call);
+		if (!call_receive(call))
+			set_waiting(call, false);
 	} else {
 		call_answer(call, r, &refusal);
 	}

@@ -1,10 +1,10 @@
 /*
  * ListIndexers: a read in pages.
  *
- * Rows come out of the snapshot, on the queue's thread. Under a filter that an index of the
- * registry answers, their ids come from there first, on the main loop's thread and for a bounded
- * time; the snapshot has the last word on each of them, since it knows the status and is what Get
- * shows.
+ * Rows come out of the snapshot, on the queue's thread. Small pages under a filter that an index of
+ * the registry answers are made on the main loop's thread: the ids come from the index, for a
+ * bounded time, and the snapshot has the last word on each of them, since it knows the status and
+ * is what Get shows.
  *
  * A page ends at its size or before it would pass what clients accept as one message, whichever
  * comes first; the token says where the next one begins.
@@ -21,6 +21,7 @@
 
 #define PAGE_SIZE_DEFAULT 50
 #define PAGE_SIZE_MAX	  ((size_t)1000)
+#define INDEXED_PAGE_MAX  ((size_t)100) /* the main loop makes no larger ones */
 #define PAGE_BYTES_MAX	  (3584 * 1024) /* clients take 4 MiB */
 #define ROW_OVERHEAD	  8		/* tag and length of one row in the reply */
 
@@ -162,7 +163,7 @@ int method_list_indexers(struct call *call, const ProtobufCMessage *message,
 		page_clear(page);
 		return r;
 	}
-	if (manager_list_has_index(page->filter)) {
+	if (page->size <= INDEXED_PAGE_MAX && manager_list_has_index(page->filter)) {
 		call_set_userdata(call, page);
 		call_to_loop(call, fill_on_loop);
 		return 0;

@@ -15,5 +15,5 @@ int method_watch_indexers(struct call *call, const ProtobufCMessage *message,
 	struct filter *filter;
 	int r = filter_parse(request->filter, &filter, refusal);
 
-	return r != 0 ? r : watch_open(call_core(call)->watch, call, filter);
+	return r != 0 ? r : watch_open(call_core(call)->watch, call, filter, refusal);
 }

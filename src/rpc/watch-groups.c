@@ -14,9 +14,16 @@
 /* More that some watcher has still to be told of have left: the slowest watchers go. */
 #define TOMBSTONES_MAX 8192
 
+/*
+ * Groups, which is filters that are watched at once: each has a log of all that passes it, and each
+ * change is held against each of them. Of one caller's making, and of all.
+ */
+#define GROUPS_PER_CALLER_MAX 16
+#define GROUPS_MAX	      128
+
 void watcher_make_ready(struct watcher *watcher)
 {
-	if (watcher->ready || watcher->waiting || watcher->closed)
+	if (!watcher->opened || watcher->ready || watcher->waiting || watcher->closed)
 		return;
 	watcher->ready = true;
 	TAILQ_INSERT_TAIL(&watcher->hub->ready, watcher, ready_link);
@@ -157,11 +164,35 @@ static int fill(struct group *group, struct snapshot *snapshot)
 	return MIN(r, 0);
 }
 
-static int make_group(struct watch_hub *hub, struct filter *filter, const struct caller *caller,
-		      struct group **ret)
+static int check_groups(const struct watch_hub *hub, const struct caller *caller,
+			struct refusal *refusal)
 {
-	struct group *group = calloc(1, sizeof(*group));
+	const struct group *group;
+	unsigned n = 0, own = 0;
 
+	LIST_FOREACH(group, &hub->groups, link)
+	{
+		n++;
+		own += streq(group->caller.account, caller->account);
+	}
+	if (n < GROUPS_MAX && own < GROUPS_PER_CALLER_MAX)
+		return 0;
+	return refuse_quota(refusal, "TOO_MANY_FILTERS",
+			    own < GROUPS_PER_CALLER_MAX ? "indexerd" : caller->account,
+			    "filter: %u different filters are watched already, %u of them by "
+			    "this caller, and %d and %d are allowed",
+			    n, own, GROUPS_MAX, GROUPS_PER_CALLER_MAX);
+}
+
+static int make_group(struct watch_hub *hub, struct filter *filter, const struct caller *caller,
+		      struct group **ret, struct refusal *refusal)
+{
+	int r = check_groups(hub, caller, refusal);
+	struct group *group;
+
+	if (r != 0)
+		return r;
+	group = calloc(1, sizeof(*group));
 	if (!group)
 		return -ENOMEM;
 	group->filter = filter;
@@ -177,7 +208,8 @@ static int make_group(struct watch_hub *hub, struct filter *filter, const struct
 	return 0;
 }
 
-int watcher_join(struct watcher *watcher, struct filter *filter, const struct caller *caller)
+int watcher_join(struct watcher *watcher, struct filter *filter, const struct caller *caller,
+		 struct refusal *refusal)
 {
 	struct group *group = find_group(watcher->hub, filter, caller);
 	int r = 0;
@@ -185,8 +217,8 @@ int watcher_join(struct watcher *watcher, struct filter *filter, const struct ca
 	if (group)
 		filter_free(filter);
 	else
-		r = make_group(watcher->hub, filter, caller, &group);
-	if (r < 0)
+		r = make_group(watcher->hub, filter, caller, &group, refusal);
+	if (r != 0)
 		return r;
 	watcher->group = group;
 	TAILQ_INSERT_TAIL(&group->watchers, watcher, link);

@@ -21,6 +21,7 @@ struct watcher {
 	struct stream *stream; /* not owned: it owns us */
 	/* Under the hub's lock. */
 	struct watch_cursor cursor;
+	bool opened;  /* the stream is there */
 	bool synced;  /* SYNCED is sent */
 	bool ready;   /* in the list of those that have something to be sent */
 	bool waiting; /* for room in its stream */
@@ -42,7 +43,7 @@ struct group {
 };
 
 struct watch_hub {
-	pthread_mutex_t lock; /* whoever holds it takes no other one */
+	pthread_mutex_t lock; /* whoever holds it takes no other one but the usage table's */
 	pthread_cond_t work;
 	pthread_t thread;
 	bool stopping;
@@ -63,9 +64,10 @@ void watch_wake_group(struct group *group);
 
 /*
  * Puts the watcher into the group of its filter and caller, which is made where there is none.
- * Takes over the filter where it returns 0; -ENOMEM.
+ * Takes over the filter where it returns 0. REFUSED (TOO_MANY_FILTERS) or -ENOMEM.
  */
-int watcher_join(struct watcher *watcher, struct filter *filter, const struct caller *caller);
+int watcher_join(struct watcher *watcher, struct filter *filter, const struct caller *caller,
+		 struct refusal *refusal);
 
 /* Takes it out again. Takes one that is in no group. */
 void watcher_leave(struct watcher *watcher);

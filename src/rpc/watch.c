@@ -263,7 +263,8 @@ static const struct stream_handler handler = {
 	.free = watcher_free,
 };
 
-int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter)
+int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter,
+	       struct refusal *refusal)
 {
 	struct watcher *watcher = calloc(1, sizeof(*watcher));
 	int r = -ENOMEM;
@@ -271,21 +272,23 @@ int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter)
 	if (watcher) {
 		watcher->hub = hub;
 		pthread_mutex_lock(&hub->lock);
-		r = watcher_join(watcher, filter, call_caller(call));
+		r = watcher_join(watcher, filter, call_caller(call), refusal);
 		pthread_mutex_unlock(&hub->lock);
 	}
-	if (r < 0) {
+	if (r != 0) {
 		filter_free(filter);
 		free(watcher);
 		return r;
 	}
-	watcher->waiting = true; /* nobody sends before the stream is there */
 	r = rpc_stream_open(call, &handler, watcher, &watcher->stream);
 	if (r < 0) {
 		watcher_free(watcher);
 		return r;
 	}
-	on_room(watcher);
+	pthread_mutex_lock(&hub->lock);
+	watcher->opened = true; /* nobody sends before the stream is there */
+	watcher_make_ready(watcher);
+	pthread_mutex_unlock(&hub->lock);
 	rpc_stream_unref(watcher->stream);
 	return 0;
 }

@@ -28,6 +28,7 @@ void watch_hub_publish(struct watch_hub *hub, struct snapshot *snapshot);
 
 /*
  * Makes a stream of the call that watches what passes the filter (taken over, also where this
- * fails) and what the caller may see. 0 or -ENOMEM. Any thread.
+ * fails) and what the caller may see. 0, REFUSED (TOO_MANY_FILTERS) or -ENOMEM. Any thread.
  */
-int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter);
+int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter,
+	       struct refusal *refusal);

@@ -106,7 +106,7 @@ static void send_waiting(struct systemd *systemd)
 		int r = transmit(call);
 
 		if (r < 0)
-			end_call(call, -ECONNRESET);
+			end_call(call, r == -ENOTCONN ? -ECONNRESET : r);
 	}
 	arm_expiry(systemd);
 }

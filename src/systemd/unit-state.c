@@ -235,6 +235,12 @@ bool unit_state_is_backing_off(const struct unit_state *state)
 	return startswith(state->sub_state, "auto-restart") != NULL;
 }
 
+/* indexer-exec has said why it does not run the program; a program that runs may say ERRNO= too. */
+static bool has_complained(const struct unit_state *state)
+{
+	return state->status_errno != 0 && !streq(state->status_text, EXEC_STATUS_RUNNING);
+}
+
 /*
  * The present or last main process has become the program: it said READY=1, so that the unit has
  * been active since it was forked, and did not complain after that.
@@ -243,14 +249,14 @@ static bool is_executed(const struct unit_state *state)
 {
 	return state->exec_main_start_monotonic > 0 &&
 	       state->active_enter_monotonic >= state->exec_main_start_monotonic &&
-	       state->status_errno == 0;
+	       !has_complained(state);
 }
 
 bool unit_state_is_starting(const struct unit_state *state)
 {
 	if (streq(state->active_state, "active"))
 		/* ERRNO= is for a service that fails (sd_notify(3)): its end is on its way. */
-		return streq(state->status_text, EXEC_STATUS_STARTING) || state->status_errno != 0;
+		return streq(state->status_text, EXEC_STATUS_STARTING) || has_complained(state);
 	return streq(state->active_state, "deactivating") && state->exec_main_code == CLD_EXITED &&
 	       !is_executed(state);
 }
