@@ -208,3 +208,27 @@ test('the processor time of what has ended is kept', async () => {
 	await served();
 	assert.deepEqual((await get('worked')).status.cpu_usage, usage);
 });
+
+test('restarts that overtake each other leave nothing behind', async () => {
+	const made = await make('hurried');
+	await Promise.all(Array.from({ length: 12 }, () => control('Restart', 'hurried')));
+	await until(async () => (await get('hurried')).status.state === 'STATE_RUNNING');
+	const left = () => fs.readdirSync('/run/indexerd/credentials').filter((f) => f.startsWith(made.uid));
+	await until(() => left().length === 1);
+	await call('DeleteIndexer', { name: 'indexers/hurried' });
+	assert.deepEqual(left(), []);
+});
+
+test('a restart whose runtime is gone stays failed, with the reason', async () => {
+	const file = '/etc/indexerd/runtimes/passing.conf';
+	run(`mkdir -p /etc/indexerd/runtimes && sed 's/^Description=.*/Description=Passing/' /usr/lib/indexerd/runtimes/exec.conf > ${file}`);
+	later(() => run(`rm -f ${file} && systemctl reload indexerd.service`));
+	run('systemctl reload indexerd.service');
+	await make('orphan', { runtime: 'passing' });
+	run(`rm ${file} && systemctl reload indexerd.service`);
+	assert.equal((await control('Restart', 'orphan')).status.state, 'STATE_FAILED');
+	run('systemctl daemon-reload');
+	const { status } = await get('orphan');
+	assert.equal(status.state, 'STATE_FAILED');
+	assert.match(status.message, /passing/);
+});

@@ -124,6 +124,34 @@ test('many watchers of one filter: all are told', async () => {
 	await Promise.all(watchers.map((w) => reach(w, (e) => e.event === 'WATCH_EVENT_DELETED')));
 });
 
+test('watches are opened and closed while everything changes', async () => {
+	const project_source = project({ 'main.sh': '#!/bin/sh\nexit 3\n' });
+	await Promise.all(Array.from({ length: 8 }, (_, i) => make(`flapping-${i}`, { project_source })));
+	const daemon = show('indexerd.service', 'MainPID').MainPID;
+	const long = (n) => `${Array.from({ length: 90 }, (_, i) => `labels.k${i} = "${n}${'y'.repeat(60)}"`).join(' OR ')} OR name = "*"`;
+	const end = Date.now() + 6_000;
+	const one = async (n) => {
+		for (let round = 0; Date.now() < end; round++) {
+			const watching = watch(long(n));
+			await synced(watching);
+			watching.cancel();
+		}
+	};
+	await Promise.all(Array.from({ length: 12 }, (_, n) => one(n)));
+	assert.equal(show('indexerd.service', 'MainPID').MainPID, daemon, 'the daemon is the same');
+});
+
+test('one caller watches only so many filters at once', async () => {
+	const watchers = Array.from({ length: 20 }, (_, i) => watch(`labels.n = "${i}"`));
+	const ends = await Promise.allSettled(watchers.map((w) => w.next()));
+	const refusals = ends.filter((e) => e.status === 'rejected');
+	assert.equal(refusals.length, 4);
+	await refused(Promise.reject(refusals[0].reason), 'RESOURCE_EXHAUSTED', /filters are watched/);
+	assert.equal(words(await watch('labels.n = "0"').next()), 'SYNCED', 'one that is watched already counts once');
+	watchers.forEach((w) => w.cancel());
+	await until(() => watch('labels.other:*').next().then(() => true, () => false));
+});
+
 test('the end of the daemon ends the stream with UNAVAILABLE', async () => {
 	const watching = watch();
 	await synced(watching);
