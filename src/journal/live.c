@@ -102,18 +102,24 @@ static void leave(struct live *live, struct log_stream *stream, bool refused,
 
 /* --- dispatching --------------------------------------------------------------------------- */
 
-/* True where the stream's own reader has been at the current record. */
-static bool is_given(struct live *live, struct log_stream *stream)
+/*
+ * True where the stream's own reader has been at the current record. Where that one's file has been
+ * removed meanwhile, its place cannot be had any more, and its time must do.
+ */
+static bool is_given(struct live *live, struct log_stream *stream, const struct log_record *record)
 {
+	const struct position *given = &stream->place.at;
 	struct place here;
+	bool behind;
 
 	if (!stream->skipping)
 		return false;
-	if (position_is_set(&stream->place.at) && reader_place(live->reader, false, &here) == 0 &&
-	    position_compare(&here.at, &stream->place.at) <= 0)
-		return true;
-	stream->skipping = false;
-	return false;
+	if (reader_place(live->reader, false, &here) == 0)
+		behind = position_compare(&here.at, given) > 0;
+	else
+		behind = record->time > given->realtime;
+	stream->skipping = position_is_set(given) && !behind;
+	return stream->skipping;
 }
 
 static void give(struct live *live, struct log_stream *stream, const struct log_record *record)
@@ -121,7 +127,7 @@ static void give(struct live *live, struct log_stream *stream, const struct log_
 	bool was_unflushed = stream->unflushed;
 	int r;
 
-	if (!query_wants(&stream->query, record) || is_given(live, stream))
+	if (!query_wants(&stream->query, record) || is_given(live, stream, record))
 		return;
 	r = stream_deliver(stream, record);
 	if (r == -EAGAIN)

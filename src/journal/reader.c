@@ -324,7 +324,9 @@ int reader_next(struct reader *reader, struct reader_record *ret)
 	}
 	if (r == -ENOMEM || ++reader->errors >= ERRORS_IN_A_ROW_MAX)
 		return r;
-	return READER_PASSED;
+	/* A file that is removed is emptied under its readers, and fails until it is let go of. */
+	r = reader_process(reader);
+	return r < 0 ? r : READER_PASSED;
 }
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -359,6 +361,13 @@ static int open_journal(const char *directory, struct reader **ret)
 		return r;
 	/* Before the first seek: only with the watches set are files that appear later seen. */
 	r = sd_journal_get_fd(reader->j);
+	if (r < 0)
+		return r;
+	/*
+	 * A file that is renamed while its directory is listed can be missed under both names. The
+	 * watches know of it; without it, what comes behind it would be given in its place.
+	 */
+	r = sd_journal_process(reader->j);
 	if (r < 0)
 		return r;
 	*ret = TAKE(reader);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The journal's layer under load, without gRPC: many streams over lines that are still being written,
-# each refusing at random and resumed by another thread, while the journal's files are rotated under
-# them and journald is restarted. Each line comes once and in order.
+# each refusing at random and resumed by another thread, while the journal's files are rotated and
+# removed under them and journald is restarted. Each line comes once and in order.
 set -uo pipefail
 . "$(dirname "$0")/../../lib/box.sh"
 . "$(dirname "$0")/../../lib/tap.sh"
@@ -18,17 +18,19 @@ restart='systemctl reset-failed systemd-journald.service; systemctl restart syst
 in_box() { box run -t 60 "$host" "$@" </dev/null; }
 unit() { in_box systemd-run --quiet "$@"; }
 
-# stress CHURN MODE N: a writer in a unit like an indexer's, what is done to the journal meanwhile,
-# over and over, and journal-stress beside both. What that says is in $said.
+# stress CHURN [-g] MODE N: a writer in a unit like an indexer's, what is done to the journal
+# meanwhile, over and over, and journal-stress beside both. What that says is in $said.
 stress() {
 	local churn=$1 uid status=0
+	local -a flags=()
 	shift
+	[[ $1 != -g ]] || { flags=(-g) && shift; }
 	round=$((round + 1))
 	uid=$(printf '%032x' "$round")
 	unit --unit="writer-$round" --slice=indexer.slice --property="LogExtraFields=INDEXER_UID=$uid" \
 		--property=LogRateLimitIntervalSec=0 /root/tools/journal-write 0 "$((last + 1))" 100
 	unit --unit="churn-$round" sh -c "while :; do $churn; sleep 0.2; done"
-	said=$(in_box /root/tools/journal-stress "$uid" "$last" "$@") || status=$?
+	said=$(in_box /root/tools/journal-stress "${flags[@]}" "$uid" "$last" "$@") || status=$?
 	in_box systemctl stop "writer-$round" "churn-$round" 2>/dev/null
 	sed 's/^/# /' <<< "$said"
 	return "$status"
@@ -43,6 +45,11 @@ stress 'journalctl -q --rotate' follow "$streams"
 ok 'each stream has each line once while the journal is rotated'
 says "$streams of $streams streams complete, .* [1-9][0-9]* refused, 0 gaps, 0 wrong"
 ok 'all of them, and some were parked'
+
+stress 'journalctl -q --rotate --vacuum-files=2' -g follow "$streams"
+ok 'each stream goes on where old files are removed, and has no line twice'
+says "$streams of $streams streams complete, .* [1-9][0-9]* gaps, 0 wrong"
+ok 'all of them, and some lines were gone'
 
 stress "$restart" follow "$streams"
 ok 'each stream has each line once while journald is restarted'
