@@ -170,6 +170,7 @@ void config_init(struct config *config)
 void config_clear(struct config *config)
 {
 	rights_rules_clear(&config->rules);
+	tls_files_clear(&config->tls);
 }
 
 int config_load(struct config *config)

@@ -11,6 +11,7 @@
 #include "manager/manager.h"
 #include "rpc/rights.h"
 #include "rpc/server.h"
+#include "rpc/tls.h"
 
 struct config {
 	size_t max_indexers;
@@ -19,6 +20,7 @@ struct config {
 	uint64_t drain_usec; /* how long calls may go on after SIGTERM */
 	struct rpc_limits limits;
 	struct rights_rules rules;
+	struct tls_files tls; /* owned strings; NULL where they are not given */
 };
 
 /*

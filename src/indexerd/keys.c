@@ -68,6 +68,11 @@ static const struct key keys[] = {
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
 	{ "Access", "ReadOnlyGroups", TYPE_GROUPS, AT(rules.read_only_groups) },
+	{ "Listen", "Certificate", TYPE_PATH, AT(tls.certificate) },
+	{ "Listen", "Key", TYPE_PATH, AT(tls.key) },
+	{ "Listen", "ClientCA", TYPE_PATH, AT(tls.client_ca) },
+	{ "Listen", "AllowedSubjects", TYPE_SUBJECTS, AT(rules.subjects) },
+	{ "Listen", "ReadOnlySubjects", TYPE_SUBJECTS, AT(rules.read_only_subjects) },
 };
 
 static int read_number(const struct key *key, const char *value, unsigned long long *ret)

@@ -43,6 +43,7 @@ static const struct {
 } sockets[] = {
 	{ "clients", RPC_FACE_CLIENTS },
 	{ "indexers", RPC_FACE_INDEXERS },
+	{ "subjects", RPC_FACE_SUBJECTS },
 };
 
 static int listen_on(struct daemon *daemon, int fd, const char *name)
@@ -158,6 +159,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	(void)source, (void)info;
 	log_reload("runtimes", manager_reload(daemon->manager));
+	if (daemon->config.tls.certificate)
+		log_reload("certificates", rpc_server_reload(daemon->server));
 	return 0;
 }
 
@@ -197,6 +200,7 @@ static int setup(struct daemon *daemon)
 	struct rpc_server_config server = {
 		.limits = &daemon->config.limits,
 		.rules = &daemon->config.rules,
+		.tls = &daemon->config.tls,
 	};
 	int r = journal_catch_bus_errors();
 

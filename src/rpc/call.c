@@ -27,7 +27,7 @@ struct call {
 	atomic_uint refs;
 	struct face *face;
 	const struct method *method;
-	bool counted;
+	bool counted, refused; /* of the caller's calls; on its way out since it came */
 
 	pthread_mutex_t lock; /* guards the next five, and each start of a batch */
 	grpc_call *grpc;      /* NULL when given back */
@@ -67,6 +67,8 @@ struct call *call_unref(struct call *call)
 	assert(!call->grpc);
 	if (call->counted)
 		face_leave(call->face, call->method->is_stream);
+	if (call->refused)
+		face_leave_refused(call->face);
 	arena_clear(&call->arena);
 	pthread_mutex_destroy(&call->lock);
 	face_unref(call->face);
@@ -426,6 +428,8 @@ void call_start(struct face *face, grpc_call *grpc, grpc_slice path, size_t meta
 		if (!call_receive(call))
 			set_waiting(call, false);
 	} else {
+		call->refused = true;
+		face_enter_refused(face);
 		call_answer(call, r, &refusal);
 	}
 	call_unref(call);

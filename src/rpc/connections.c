@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "common/log.h"
+#include "common/poller.h"
 #include "common/util.h"
 #include "rpc/connections.h"
+#include "rpc/guard.h"
 
 #define LOOK_AGAIN_USEC (50 * USEC_PER_MSEC)
 
@@ -20,16 +22,17 @@ struct connection {
 	struct connections *all;
 	connection_released *released; /* NULL until it is watched */
 	void *userdata;
-	sd_event_source *hangup;
-	int watched; /* our duplicate */
-	int theirs;  /* the number of gRPC's own; not ours, only looked at */
+	struct poller_watch hangup; /* of our duplicate */
+	int theirs;		    /* the number of gRPC's own; not ours, only looked at */
 	ino_t inode;
+	bool extra;
+	struct guard guard;
 };
 
 struct connections {
-	sd_event *event;
+	struct poller *poller;
 	sd_event_source *look_again; /* runs while `closing` has any */
-	unsigned n, max;
+	unsigned n, total, extra;
 	LIST_HEAD(, connection) open, closing;
 };
 
@@ -38,12 +41,12 @@ struct connection *connection_release(struct connection *connection)
 	if (!connection)
 		return NULL;
 	LIST_REMOVE(connection, link);
-	sd_event_source_disable_unref(connection->hangup);
-	if (connection->watched >= 0)
-		close(connection->watched);
+	poller_unset(connection->all->poller, &connection->hangup);
+	closep(&connection->hangup.fd);
 	connection->all->n--;
+	guard_unset(connection->theirs, &connection->guard);
 	if (connection->released)
-		connection->released(connection->userdata);
+		connection->released(connection->guard.broken, connection->userdata);
 	free(connection);
 	return NULL;
 }
@@ -78,33 +81,38 @@ static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
 	return LIST_EMPTY(&all->closing) ? 0 : look_again_later(all);
 }
 
-static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void on_hangup(struct poller_watch *watch, uint32_t events)
 {
-	struct connection *connection = userdata;
+	struct connection *connection =
+		(struct connection *)(void *)((char *)watch - offsetof(struct connection, hangup));
 	struct connections *all = connection->all;
 
-	(void)source, (void)fd, (void)revents;
+	(void)events;
 	if (!is_still_theirs(connection)) {
 		connection_release(connection);
-		return 0;
+		return;
 	}
-	connection->hangup = sd_event_source_disable_unref(connection->hangup);
+	poller_unset(all->poller, &connection->hangup);
 	LIST_REMOVE(connection, link);
+	if (LIST_EMPTY(&all->closing))
+		(void)look_again_later(all);
 	LIST_INSERT_HEAD(&all->closing, connection, link);
-	return look_again_later(all);
 }
 
 DEFINE_CLEANUP(struct connections, connections_free);
 
-int connections_new(sd_event *event, unsigned total, struct connections **ret)
+int connections_new(sd_event *event, unsigned total, unsigned extra, struct connections **ret)
 {
 	_cleanup_(connections_freep) struct connections *all = calloc(1, sizeof(*all));
 	int r;
 
 	if (!all)
 		return -ENOMEM;
-	all->event = sd_event_ref(event);
-	all->max = total;
+	all->total = total;
+	all->extra = extra;
+	r = poller_new(event, &all->poller);
+	if (r < 0)
+		return r;
 	r = sd_event_add_time_relative(event, &all->look_again, CLOCK_MONOTONIC, 0, 0,
 				       on_look_again, all);
 	if (r >= 0)
@@ -124,7 +132,7 @@ struct connections *connections_free(struct connections *all)
 	while (!LIST_EMPTY(&all->closing))
 		connection_release(LIST_FIRST(&all->closing));
 	sd_event_source_disable_unref(all->look_again);
-	sd_event_unref(all->event);
+	poller_free(all->poller);
 	free(all);
 	return NULL;
 }
@@ -133,17 +141,23 @@ int connections_admit(struct connections *all, struct connection **ret)
 {
 	struct connection *connection;
 
-	if (all->n >= all->max)
+	if (all->n >= all->total + all->extra)
 		return -EMFILE;
 	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return -ENOMEM;
 	connection->all = all;
-	connection->watched = connection->theirs = -1;
+	connection->hangup.fd = connection->theirs = -1;
+	connection->extra = all->n >= all->total;
 	all->n++;
 	LIST_INSERT_HEAD(&all->open, connection, link);
 	*ret = connection;
 	return 0;
+}
+
+bool connection_is_extra(const struct connection *connection)
+{
+	return connection->extra;
 }
 
 int connection_watch(struct connection *connection, int fd, connection_released *released,
@@ -154,16 +168,26 @@ int connection_watch(struct connection *connection, int fd, connection_released 
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	connection->watched = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (connection->watched < 0)
+	connection->hangup.run = on_hangup;
+	connection->hangup.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (connection->hangup.fd < 0)
 		return -errno;
-	connection->theirs = fd;
-	connection->inode = st.st_ino;
-	r = sd_event_add_io(connection->all->event, &connection->hangup, connection->watched, 0,
-			    on_hangup, connection);
+	r = poller_set(connection->all->poller, &connection->hangup, 0);
 	if (r < 0)
 		return r;
+	connection->theirs = fd;
+	connection->inode = st.st_ino;
+	guard_set(fd, st.st_ino, &connection->guard);
 	connection->released = released;
 	connection->userdata = userdata;
 	return 0;
+}
+
+void connections_shut(struct connections *all, const void *userdata)
+{
+	struct connection *connection;
+
+	LIST_FOREACH(connection, &all->open, link)
+	if (connection->released && connection->userdata == userdata)
+		(void)shutdown(connection->hangup.fd, SHUT_RDWR);
 }

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "common/cleanup.h"
@@ -20,19 +21,26 @@
 struct connections;
 struct connection;
 
-/* Called when the connection is counted no more. */
-typedef void connection_released(void *userdata);
+/*
+ * Called when the connection is counted no more; `broken` says which limit of struct guard its peer
+ * has broken, or is NULL.
+ */
+typedef void connection_released(const char *broken, void *userdata);
 
-int connections_new(sd_event *event, unsigned total, struct connections **ret);
+/* `extra` are more than the total, for callers who have few. 0 or a negative errno. */
+int connections_new(sd_event *event, unsigned total, unsigned extra, struct connections **ret);
 
 /* Releases all connections without a word to gRPC. Takes NULL, returns NULL. */
 struct connections *connections_free(struct connections *connections);
 
 /*
- * Counts a connection. Returns 0, -EMFILE where it is one more than the total, or -ENOMEM. On
- * success *ret is to be released, or watched and then released by itself.
+ * Counts a connection. Returns 0, -EMFILE where it is one more than the total and the extra ones,
+ * or -ENOMEM. On success *ret is to be released, or watched and then released by itself.
  */
 int connections_admit(struct connections *connections, struct connection **ret);
+
+/* Whether it was one more than the total: it may stay where its caller has few. */
+bool connection_is_extra(const struct connection *connection);
 
 /*
  * Watches the connection's socket, which is about to be given to gRPC, and releases the connection
@@ -41,6 +49,9 @@ int connections_admit(struct connections *connections, struct connection **ret);
  */
 int connection_watch(struct connection *connection, int fd, connection_released *released,
 		     void *userdata);
+
+/* Has the connections that are watched with this userdata closed, by gRPC as by the peer. */
+void connections_shut(struct connections *connections, const void *userdata);
 
 /* Counts the connection no more and frees it. Takes NULL, returns NULL. */
 struct connection *connection_release(struct connection *connection);

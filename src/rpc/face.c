@@ -22,13 +22,21 @@
 #define STREAMS_PER_CONN_MAX 1024
 #define KEEPALIVE_TIMEOUT_MS (60 * 1000) /* at most: a peer that answers later is given up */
 #define PING_INTERVAL_MS     (10 * 1000) /* what a client may do without being sent away */
-#define PING_STRIKES_MAX     3
+/*
+ * Many more than could be meant well. Each ping above the number costs gRPC some kilobytes until it
+ * has told the client, and one that does not read is never told; but at 10,000 unanswered pings
+ * gRPC stops reading.
+ */
+#define PING_STRIKES_MAX 20000
 /*
  * gRPC takes in a message whole before it finds it too large. What all connections of a face may
  * hold is limited, therefore; beyond it gRPC cancels streams, of this face only.
  */
 #define QUOTA_USER (64 << 20)
 #define QUOTA_FEW  (16 << 20)
+
+/* So many refused calls may be on their way out at a time; no well-meaning client has as many. */
+#define REFUSED_MAX 1024
 
 #define PAIR_OVERHEAD 32
 #define IDENTITY_ONLY 1 /* the bit of "no compression" */
@@ -48,11 +56,14 @@ struct face {
 	struct caller caller;
 	grpc_server *server;
 	struct tally used;
+	atomic_uint refused;  /* calls that are on their way out */
+	atomic_bool overruns; /* that is on its way to the main loop */
+	struct loop_item overrun_item;
 	atomic_uint open; /* what gRPC has of us: slots, calls, and one until it is stopped */
 	atomic_bool is_stopped;
 	struct tag stopped_tag;
 	struct loop_item stopped_item;
-	face_stopped *stopped;
+	const struct face_handler *handler;
 	void *userdata;
 	size_t n_slots;
 	struct slot slots[];
@@ -171,7 +182,19 @@ static void report_stopped(struct loop_item *item)
 	struct face *face =
 		(struct face *)(void *)((char *)item - offsetof(struct face, stopped_item));
 
-	face->stopped(face, face->userdata);
+	face->handler->stopped(face, face->userdata);
+}
+
+/* On the main loop's thread; the owner may have let go of the face meanwhile. */
+static void report_overrun(struct loop_item *item)
+{
+	struct face *face =
+		(struct face *)(void *)((char *)item - offsetof(struct face, overrun_item));
+
+	atomic_store(&face->overruns, false);
+	if (face->server)
+		face->handler->overrun(face, face->userdata);
+	face_unref(face);
 }
 
 /* On a thread of the queue. */
@@ -184,7 +207,7 @@ static void on_stopped(struct tag *tag, bool success)
 	face_close(face);
 }
 
-int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
+int face_new(struct rpc_core *core, const struct caller *caller, const struct face_handler *handler,
 	     void *userdata, struct face **ret)
 {
 	bool few = caller_is_indexer(caller) || caller->rights == RIGHTS_NONE;
@@ -198,7 +221,8 @@ int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *s
 	face->caller = *caller;
 	face->stopped_tag.run = on_stopped;
 	face->stopped_item.run = report_stopped;
-	face->stopped = stopped;
+	face->overrun_item.run = report_overrun;
+	face->handler = handler;
 	face->userdata = userdata;
 	face->n_slots = n_slots;
 	face->server = face_make_server(core, few ? QUOTA_FEW : QUOTA_USER);
@@ -283,4 +307,18 @@ int face_enter(struct face *face, bool is_stream, struct refusal *refusal)
 void face_leave(struct face *face, bool is_stream)
 {
 	tally_leave(&face->used, &face->core->used, kind_of(is_stream));
+}
+
+void face_enter_refused(struct face *face)
+{
+	if (atomic_fetch_add(&face->refused, 1) < REFUSED_MAX ||
+	    atomic_exchange(&face->overruns, true))
+		return;
+	face_ref(face);
+	loop_queue_post(face->core->loop, &face->overrun_item);
+}
+
+void face_leave_refused(struct face *face)
+{
+	atomic_fetch_sub(&face->refused, 1);
 }

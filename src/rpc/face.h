@@ -21,9 +21,16 @@
 
 struct face;
 
-/* Called on the main loop's thread when gRPC has nothing left of a stopped face: no connection, no
- * call. */
-typedef void face_stopped(struct face *face, void *userdata);
+/* What a face tells its owner, on the main loop's thread. */
+struct face_handler {
+	/* gRPC has nothing left of a stopped face: no connection, no call. */
+	void (*stopped)(struct face *face, void *userdata);
+	/*
+	 * The caller goes on with calls however many are refused, faster than gRPC gets rid of
+	 * them: only closing its connections stops that.
+	 */
+	void (*overrun)(struct face *face, void *userdata);
+};
 
 /*
  * Makes the server object of a face, by the limits of the core alone. `quota_bytes` is what all its
@@ -31,8 +38,9 @@ typedef void face_stopped(struct face *face, void *userdata);
  */
 grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes);
 
-/* Makes a face for a caller, ready to take connections. 0 or -ENOMEM. */
-int face_new(struct rpc_core *core, const struct caller *caller, face_stopped *stopped,
+/* Makes a face for a caller, ready to take connections. The handler must outlive it. 0 or -ENOMEM.
+ */
+int face_new(struct rpc_core *core, const struct caller *caller, const struct face_handler *handler,
 	     void *userdata, struct face **ret);
 struct face *face_ref(struct face *face);
 struct face *face_unref(struct face *face);
@@ -43,13 +51,13 @@ struct rpc_core *face_core(const struct face *face);
 /* Hands a connected socket to gRPC, which owns it from now on. */
 void face_add_connection(struct face *face, int fd, grpc_server_credentials *insecure);
 
-/* Takes no more calls; face_stopped comes when those in flight are over. */
+/* Takes no more calls; `stopped` is called when those in flight are over. */
 void face_stop(struct face *face);
 
 /* Cancels the calls in flight. */
 void face_cancel(struct face *face);
 
-/* Whether face_stopped has come, or is on its way. */
+/* Whether `stopped` has been called, or is on its way. */
 bool face_is_stopped(const struct face *face);
 
 /* Destroys the grpc_server object of a stopped face; calls that are still referenced do not need
@@ -69,3 +77,7 @@ void face_close(struct face *face);
  */
 int face_enter(struct face *face, bool is_stream, struct refusal *refusal);
 void face_leave(struct face *face, bool is_stream);
+
+/* Counts a call that was refused, from then until it is gone. Any thread. */
+void face_enter_refused(struct face *face);
+void face_leave_refused(struct face *face);

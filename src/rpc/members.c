@@ -5,13 +5,17 @@
  */
 #include <errno.h>
 #include <grpc/grpc_security.h>
+#include <malloc.h>
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "common/util.h"
 #include "rpc/face.h"
 #include "rpc/members.h"
 
-#define ABANDON_USEC (5 * USEC_PER_SEC) /* how long is waited for cancelled calls */
+#define CONNECTIONS_FEW 8
+#define TRIM_USEC	(2 * USEC_PER_SEC) /* at most as often */
+#define ABANDON_USEC	(5 * USEC_PER_SEC) /* how long is waited for cancelled calls */
 
 /* A face, for as long as gRPC has it or a connection is counted on it. */
 struct member {
@@ -24,24 +28,57 @@ struct member {
 
 struct members {
 	struct rpc_core *core;
+	struct connections *connections; /* not owned */
+	sd_event_source *trim;		 /* when memory is given back, or off */
 	grpc_server_credentials *insecure;
 	members_emptied *emptied;
 	void *userdata;
 	LIST_HEAD(, member) list; /* those with a face */
 };
 
-int members_new(struct rpc_core *core, members_emptied *emptied, void *userdata,
-		struct members **ret)
+/*
+ * What a caller has used is free again when it has gone, but glibc keeps it, for each thread that
+ * has used it: hundreds of megabytes after a flood.
+ */
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct members *members = calloc(1, sizeof(*members));
+	(void)source, (void)usec, (void)userdata;
+	(void)malloc_trim(0);
+	return 0;
+}
+
+static void trim_soon(struct members *members)
+{
+	int on;
+
+	if (sd_event_source_get_enabled(members->trim, &on) >= 0 && on != SD_EVENT_OFF)
+		return;
+	(void)sd_event_source_set_time_relative(members->trim, TRIM_USEC);
+	(void)sd_event_source_set_enabled(members->trim, SD_EVENT_ONESHOT);
+}
+
+DEFINE_CLEANUP(struct members, members_free);
+
+int members_new(sd_event *event, struct rpc_core *core, struct connections *connections,
+		members_emptied *emptied, void *userdata, struct members **ret)
+{
+	_cleanup_(members_freep) struct members *members = calloc(1, sizeof(*members));
+	int r;
 
 	if (!members)
 		return -ENOMEM;
 	members->core = rpc_core_ref(core);
-	members->insecure = grpc_insecure_server_credentials_create();
+	members->connections = connections;
 	members->emptied = emptied;
 	members->userdata = userdata;
-	*ret = members;
+	members->insecure = grpc_insecure_server_credentials_create();
+	r = sd_event_add_time_relative(event, &members->trim, CLOCK_MONOTONIC, 0, 0, on_trim,
+				       members);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(members->trim, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	*ret = TAKE(members);
 	return 0;
 }
 
@@ -50,6 +87,7 @@ struct members *members_free(struct members *members)
 	if (!members)
 		return NULL;
 	assert(LIST_EMPTY(&members->list));
+	sd_event_source_disable_unref(members->trim);
 	grpc_server_credentials_release(members->insecure);
 	rpc_core_unref(members->core);
 	free(members);
@@ -67,6 +105,7 @@ static void member_drop_face(struct member *member)
 	LIST_REMOVE(member, link);
 	face_destroy_server(member->face);
 	member->face = face_unref(member->face);
+	trim_soon(member->all);
 	member_free_if_unused(member);
 }
 
@@ -80,6 +119,17 @@ static void on_face_stopped(struct face *face, void *userdata)
 	if (LIST_EMPTY(&members->list))
 		members->emptied(members->userdata);
 }
+
+static void on_overrun(struct face *face, void *userdata)
+{
+	struct member *member = userdata;
+
+	log_notice("%s is disconnected: it goes on with calls though too many are refused",
+		   face_caller(face)->account);
+	connections_shut(member->all->connections, member);
+}
+
+static const struct face_handler handler = { .stopped = on_face_stopped, .overrun = on_overrun };
 
 static void member_stop(struct member *member)
 {
@@ -96,7 +146,7 @@ static int member_new(struct members *members, const struct caller *caller, stru
 	if (!member)
 		return -ENOMEM;
 	member->all = members;
-	r = face_new(members->core, caller, on_face_stopped, member, &member->face);
+	r = face_new(members->core, caller, &handler, member, &member->face);
 	if (r < 0) {
 		free(member);
 		return r;
@@ -117,10 +167,13 @@ static struct member *find(const struct members *members, const struct caller *c
 	return NULL;
 }
 
-static void on_released(void *userdata)
+static void on_released(const char *broken, void *userdata)
 {
 	struct member *member = userdata;
 
+	if (broken && member->face)
+		log_notice("a connection of %s was closed: %s", face_caller(member->face)->account,
+			   broken);
 	member->n_connections--;
 	if (member->face && member->n_connections == 0)
 		member_stop(member);
@@ -140,10 +193,12 @@ static int connect_to(struct members *members, const struct caller *caller, unsi
 	}
 	if (member->n_connections >= limit)
 		return -EUSERS;
+	if (connection_is_extra(connection) && member->n_connections >= CONNECTIONS_FEW)
+		return -EMFILE;
 	member->n_connections++;
 	r = connection_watch(connection, fd, on_released, member);
 	if (r < 0)
-		on_released(member);
+		on_released(NULL, member);
 	else
 		face_add_connection(member->face, fd, members->insecure);
 	return r;

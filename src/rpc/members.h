@@ -16,17 +16,19 @@ struct members;
 /* Called when the last face is gone. */
 typedef void members_emptied(void *userdata);
 
-/* 0 or -ENOMEM; on success *ret is owned by the caller. */
-int members_new(struct rpc_core *core, members_emptied *emptied, void *userdata,
-		struct members **ret);
+/*
+ * The connections must outlive it. 0 or a negative errno; on success *ret is owned by the caller.
+ */
+int members_new(sd_event *event, struct rpc_core *core, struct connections *connections,
+		members_emptied *emptied, void *userdata, struct members **ret);
 
 /* There must be no faces any more; see members_abandon(). Takes NULL, returns NULL. */
 struct members *members_free(struct members *members);
 
 /*
  * Hands a counted connection to gRPC, on the face of its caller. Takes the connection and the
- * socket, also on failure. 0; -EUSERS where the caller has `limit` connections already; or another
- * negative errno.
+ * socket, also on failure. 0; -EUSERS where the caller has `limit` connections already; -EMFILE
+ * where it is one more than all may have, and the caller has not few; or another negative errno.
  */
 int members_connect(struct members *members, const struct caller *caller, unsigned limit, int fd,
 		    struct connection *connection);

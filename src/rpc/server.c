@@ -6,31 +6,24 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "common/log.h"
 #include "manager/manager.h"
 #include "rpc/call.h"
 #include "rpc/connections.h"
 #include "rpc/core.h"
+#include "rpc/gate.h"
+#include "rpc/identifications.h"
 #include "rpc/listener.h"
 #include "rpc/members.h"
 #include "rpc/people.h"
 #include "rpc/stream.h"
 #include "rpc/watch.h"
 
-#define THREADS_DEFAULT 2
-#define SOCKET_KINDS	2   /* of Unix sockets */
-#define DENIED_MAX	16U /* connections of a caller who is only told that it has no access */
-
-/* A connection on the indexers' face whose indexer is still being found out. */
-struct identification {
-	LIST_ENTRY(identification) link;
-	struct rpc_server *server; /* NULL where the server has gone meanwhile */
-	struct connection *connection;
-	uid_t uid;
-	int fd;
-};
+#define THREADS_DEFAULT	  2
+#define SOCKET_KINDS	  2   /* of Unix sockets */
+#define CONNECTIONS_EXTRA 256 /* for who has few, where others have taken all there are */
+#define DENIED_MAX	  16U /* connections of a caller who is only told that it has no access */
 
 struct rpc_server {
 	sd_event *event;
@@ -39,8 +32,10 @@ struct rpc_server {
 	struct connections *connections;
 	struct members *members;
 	struct listener *listeners[SOCKET_KINDS];
-	LIST_HEAD(, identification) identifications;
-	unsigned n_identifications;
+	struct identifications *identifications;
+	const struct tls_files *tls_files; /* not owned */
+	struct tls *tls;		   /* NULL without TCP, as is the gate */
+	struct gate *gate;
 	sd_event_source *grace;
 	rpc_server_drained *drained;
 	void *drained_userdata;
@@ -112,81 +107,40 @@ static void on_client(int fd, void *userdata)
 	close(fd);
 }
 
-static void on_identified(int error, const struct caller *caller, void *userdata)
+static void on_subject(int fd, const struct name_list *names, void *userdata)
 {
-	struct identification *identification = userdata;
-	struct rpc_server *server = identification->server;
-
-	if (server) {
-		LIST_REMOVE(identification, link);
-		server->n_identifications--;
-		if (error == 0 && !atomic_load(&server->core->stopping)) {
-			connect_caller(server, caller, identification->fd,
-				       identification->connection);
-			free(identification);
-			return;
-		}
-		if (error < 0)
-			log_notice("a connection to the indexers' socket was refused: %s",
-				   error == -EPERM ? "its peer is not a live indexer of ours"
-						   : strerrordesc_np(-error));
-		connection_release(identification->connection);
-	}
-	close(identification->fd);
-	free(identification);
-}
-
-/* Whether one more connection can be looked into; nobody can keep out the others by theirs. */
-static bool may_identify(const struct rpc_server *server, uid_t uid)
-{
-	const struct rpc_limits *limits = &server->core->limits;
-	const struct identification *other;
-	unsigned n = 0;
-
-	if (server->n_identifications >= limits->identifying)
-		return false;
-	LIST_FOREACH(other, &server->identifications, link)
-	n += other->uid == uid;
-	return n < limits->connections_per_indexer;
-}
-
-static int begin_identification(struct rpc_server *server, int fd, struct identification **ret)
-{
-	_cleanup_free_ struct identification *identification = calloc(1, sizeof(*identification));
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	struct rpc_server *server = userdata;
+	struct connection *connection;
+	struct caller caller;
 	int r;
 
-	if (!identification)
-		return -ENOMEM;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return -errno;
-	if (!may_identify(server, peer.uid))
-		return -EUSERS;
-	r = connections_admit(server->connections, &identification->connection);
-	if (r < 0)
-		return r;
-	identification->server = server;
-	identification->uid = peer.uid;
-	identification->fd = fd;
-	LIST_INSERT_HEAD(&server->identifications, identification, link);
-	server->n_identifications++;
-	*ret = TAKE(identification);
-	return 0;
+	rights_of_subject(server->rules, names, &caller);
+	r = atomic_load(&server->core->stopping)
+		    ? -ESHUTDOWN
+		    : connections_admit(server->connections, &connection);
+	if (r == 0) {
+		connect_caller(server, &caller, fd, connection);
+		return;
+	}
+	log_closed(caller.account, r);
+	close(fd);
+}
+
+static void on_found(const struct caller *caller, int fd, struct connection *connection,
+		     void *userdata)
+{
+	connect_caller(userdata, caller, fd, connection);
 }
 
 static void on_indexer(int fd, void *userdata)
 {
 	struct rpc_server *server = userdata;
-	struct identification *identification = NULL;
-	int r = begin_identification(server, fd, &identification);
+	int r = identifications_begin(server->identifications, fd);
 
 	if (r < 0) {
 		log_closed("an indexer", r);
 		close(fd);
-		return;
 	}
-	manager_identify(server->core->manager, fd, on_identified, identification);
 }
 
 /* An invocation is over: whoever holds its connections is not the indexer any more. */
@@ -221,6 +175,7 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 		return -ENOMEM;
 	server->event = sd_event_ref(event);
 	server->rules = config->rules ? config->rules : &no_rules;
+	server->tls_files = config->tls;
 	r = rpc_core_new(config, &server->core);
 	if (r == 0)
 		r = loop_queue_new(event, &server->core->loop);
@@ -228,11 +183,16 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 		r = queue_new(config->threads ? config->threads : THREADS_DEFAULT, tick,
 			      server->core, &server->core->queue);
 	if (r == 0)
-		r = connections_new(event, server->core->limits.connections, &server->connections);
+		r = connections_new(event, server->core->limits.connections, CONNECTIONS_EXTRA,
+				    &server->connections);
 	if (r == 0)
 		r = watch_hub_new(server->core->usage, &server->core->watch);
 	if (r == 0)
-		r = members_new(server->core, on_emptied, server, &server->members);
+		r = members_new(event, server->core, server->connections, on_emptied, server,
+				&server->members);
+	if (r == 0)
+		r = identifications_new(server->core, server->connections, on_found, server,
+					&server->identifications);
 	if (r < 0)
 		return r;
 	manager_on_removed(config->manager, on_removed, server);
@@ -242,17 +202,39 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 	return 0;
 }
 
+static int listen_tls(struct rpc_server *server, int fd)
+{
+	int r = tls_new(server->tls_files, &server->tls);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return gate_new(server->event, fd, server->tls, on_subject, server, &server->gate);
+}
+
 int rpc_server_listen(struct rpc_server *server, int fd, enum rpc_face face)
 {
+	if (face == RPC_FACE_SUBJECTS) {
+		assert(!server->gate && server->tls_files);
+		return listen_tls(server, fd);
+	}
 	assert(!server->listeners[face]);
 	return listener_new(server->event, fd, face == RPC_FACE_CLIENTS ? on_client : on_indexer,
 			    server, &server->listeners[face]);
+}
+
+int rpc_server_reload(struct rpc_server *server)
+{
+	return server->tls ? tls_reload(server->tls) : 0;
 }
 
 static void stop_listening(struct rpc_server *server)
 {
 	for (size_t i = 0; i < SOCKET_KINDS; i++)
 		server->listeners[i] = listener_free(server->listeners[i]);
+	if (server->gate)
+		gate_close(server->gate);
 }
 
 static int on_grace_over(sd_event_source *source, uint64_t usec, void *userdata)
@@ -302,17 +284,10 @@ static void free_core(struct rpc_server *server)
 
 struct rpc_server *rpc_server_free(struct rpc_server *server)
 {
-	struct identification *identification;
-
 	if (!server)
 		return NULL;
 	stop_listening(server);
-	while (!LIST_EMPTY(&server->identifications)) {
-		identification = LIST_FIRST(&server->identifications);
-		LIST_REMOVE(identification, link);
-		connection_release(identification->connection);
-		identification->server = NULL;
-	}
+	server->identifications = identifications_free(server->identifications);
 	sd_event_source_disable_unref(server->grace);
 	if (server->core)
 		atomic_store(&server->core->stopping, true);
@@ -320,6 +295,8 @@ struct rpc_server *rpc_server_free(struct rpc_server *server)
 		log_error("gRPC does not let go of its calls; they are left behind");
 		return server;
 	}
+	gate_free(server->gate); /* sends what gRPC has left behind */
+	tls_free(server->tls);
 	members_free(server->members);
 	connections_free(server->connections);
 	free_core(server);

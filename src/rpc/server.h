@@ -19,6 +19,7 @@ struct journal;
 struct manager;
 struct rights_rules;
 struct rpc_server;
+struct tls_files;
 
 /*
  * Whatever a client can make grow. One call or stream more than a limit is refused; connections are
@@ -51,12 +52,14 @@ struct rpc_server_config {
 	unsigned threads;		  /* of the completion queue; 0: 2 */
 	const struct rpc_limits *limits;  /* copied; NULL: rpc_limits_default */
 	const struct rights_rules *rules; /* lent; NULL: full access for all */
+	const struct tls_files *tls;	  /* lent; NULL without TCP */
 };
 
 enum rpc_face {
 	RPC_FACE_CLIENTS,  /* people and services: with the rights that the rules give */
 	RPC_FACE_INDEXERS, /* a caller must be a live indexer of ours and is confined to its subtree
 			    */
+	RPC_FACE_SUBJECTS, /* TCP: people and services with client certificates */
 };
 
 /*
@@ -72,6 +75,12 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config,
  * -EINVAL, with a line in the log, where there is no usable certificate.
  */
 int rpc_server_listen(struct rpc_server *server, int fd, enum rpc_face face);
+
+/*
+ * Reads certificates and keys anew, for connections from now on. 0 or a negative errno, with a line
+ * in the log and the old ones kept.
+ */
+int rpc_server_reload(struct rpc_server *server);
 
 /*
  * Drains: accepts no more, answers NOT_SERVING to health checks, ends all streams with UNAVAILABLE,
