@@ -3,7 +3,7 @@
 // Who may do what on the first socket, and how much.
 'use strict';
 
-const { assert, call, health, project, refused, run, served, services, sh, stream, test, until } = require('./lib');
+const { assert, call, health, later, project, refused, run, served, services, sh, stream, test, until } = require('./lib');
 const { as, configure, misconfigure, user } = require('./people');
 
 const SLEEPER = '#!/bin/sh\necho up\nexec sleep infinity\n';
@@ -97,9 +97,13 @@ test('lists do not touch indexers: who they are is known by their unit', async (
 });
 
 test('a name that does not exist is refused with its line', async () => {
-	assert.match(await misconfigure('[Access]\nUsers=alice nobody-of-that-name\n'),
+	later(async () => {
+		run('systemctl restart indexerd.service');
+		await served();
+	});
+	assert.match(misconfigure('[Access]\nUsers=alice nobody-of-that-name\n'),
 		/90-test\.conf:2: there is no user nobody-of-that-name on this server/);
-	assert.match(await misconfigure('[Access]\nGroups=no-such-group\n'),
+	assert.match(misconfigure('[Access]\nGroups=no-such-group\n'),
 		/90-test\.conf:2: there is no group no-such-group/);
 });
 

@@ -6,38 +6,8 @@
 const http2 = require('node:http2');
 const net = require('node:net');
 const zlib = require('node:zlib');
-const { ADDRESS, assert, call, client, grpc, health, later, run, sleep, test, until } = require('./lib');
-
-const SOCKET = ADDRESS.replace('unix:', '');
-const resident = () => Number(run(
-	"sed -nE 's/^VmRSS:\\s+([0-9]+) kB/\\1/p' /proc/$(systemctl show -P MainPID indexerd)/status")) / 1000;
-const descriptors = () => Number(run('ls /proc/$(systemctl show -P MainPID indexerd)/fd | wc -l'));
-
-const session = () => {
-	const s = http2.connect('http://localhost', { createConnection: () => net.connect(SOCKET) });
-	s.on('error', () => {});
-	later(() => s.destroy());
-	return s;
-};
-
-const HEADERS = {
-	':method': 'POST', ':path': '/indexerd.v1.IndexerRunner/ListIndexers',
-	'content-type': 'application/grpc', te: 'trailers',
-};
-
-// The answer's headers and trailers together; null if the stream or connection was ended.
-function request(s, headers, body) {
-	return new Promise((resolve) => {
-		const stream = s.request({ ...HEADERS, ...headers });
-		const answer = {};
-		stream.on('response', (h) => Object.assign(answer, h));
-		stream.on('trailers', (h) => Object.assign(answer, h));
-		stream.on('error', () => {});
-		stream.on('close', () => resolve(answer['grpc-status'] === undefined ? null : answer));
-		stream.resume();
-		stream.end(body);
-	});
-}
+const { assert, call, health, later, sleep, test, until } = require('./lib');
+const { descriptors, HEADERS, request, resident, session, SOCKET } = require('./hostile');
 
 test('a gzip bomb is not unpacked', async () => {
 	const bomb = zlib.gzipSync(Buffer.alloc(200 << 20));

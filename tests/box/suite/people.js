@@ -26,16 +26,15 @@ async function configure(text) {
 	await served();
 }
 
-// The same with a file that the daemon refuses: what it says about that.
-async function misconfigure(text) {
+// The same with a file that the daemon refuses: what it says about that. It is not running then.
+function misconfigure(text) {
 	fs.mkdirSync(DROP_IN.replace(/\/[^/]*$/, ''), { recursive: true });
 	fs.writeFileSync(DROP_IN, text);
-	later(served);
-	assert.notEqual(sh('systemctl restart indexerd.service').code, 0);
-	const text_ = run('journalctl -q -u indexerd.service -o cat -n 30');
+	const { code } = sh('systemctl restart indexerd.service');
+	const words = run('journalctl -q -u indexerd.service -o cat -n 30');
 	fs.rmSync(DROP_IN);
-	run('systemctl restart indexerd.service');
-	return text_;
+	assert.notEqual(code, 0, words);
+	return words;
 }
 
 // A user with these groups, made where it is not there: { name, uid, gid, groups: [gid] }.
