@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Several long commands beside each other, for bash scripts: sourced, it runs each as a job, of which
+# there are only so many at a time, and ends them with the script, however that ends.
+#
+#	. "$(dirname "$0")/../lib/pool.sh"
+#	ended() { echo "$1: exit code $2 after $3 s"; cat "$4"; }
+#	pool_open ended                 # who is told of each job's end, one at a time
+#	pool_start unit 600 make check  # a name, a limit in seconds, the command; waits for a place
+#	pool_drain                      # waits for all
+# shellcheck shell=bash
+
+. "$(dirname "${BASH_SOURCE[0]}")/cleanup.sh"
+
+# Most jobs wait for a host more than they compute.
+pool_places=$(($(nproc) + 1))
+
+# A job has this long to clean up when it is told to end.
+_pool_patience=90
+
+pool_open() {
+	_pool_told=$1
+	declare -gA _pool_names=() _pool_starts=()
+	scratch _pool_logs
+	at_exit _pool_stop
+}
+
+_pool_stop() {
+	((${#_pool_names[@]})) || return 0
+	kill -TERM "${!_pool_names[@]}" 2>/dev/null
+	wait "${!_pool_names[@]}"
+}
+
+# Waits for the end of one job, whichever comes first.
+_pool_wait() {
+	local pid status=0 name
+	wait -n -p pid "${!_pool_names[@]}" || status=$?
+	[[ ${pid-} ]] || return 0
+	name=${_pool_names[$pid]}
+	unset "_pool_names[$pid]"
+	"$_pool_told" "$name" "$status" "$((SECONDS - _pool_starts[$pid]))" "$_pool_logs/$pid"
+	rm -f "$_pool_logs/$pid"
+}
+
+pool_start() {
+	local name=$1 seconds=$2 log
+	shift 2
+	while ((${#_pool_names[@]} >= pool_places)); do
+		_pool_wait
+	done
+	log=$(mktemp "$_pool_logs/new.XXXXXX")
+	timeout --kill-after="$_pool_patience" "$seconds" env --default-signal=INT,QUIT "$@" \
+		</dev/null >"$log" 2>&1 &
+	mv "$log" "$_pool_logs/$!"
+	_pool_names[$!]=$name
+	_pool_starts[$!]=$SECONDS
+}
+
+pool_drain() {
+	while ((${#_pool_names[@]})); do
+		_pool_wait
+	done
+}
