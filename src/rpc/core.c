@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "manager/manager.h"
+#include "rpc/accounts.h"
 #include "rpc/core.h"
 #include "rpc/gate.h"
 #include "systemd/usage.h"
@@ -58,7 +59,9 @@ int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
 
 	if (!core)
 		return -ENOMEM;
-	if (usage_table_new(USAGE_CONTROL_GROUPS, &core->usage) < 0) {
+	if (usage_table_new(USAGE_CONTROL_GROUPS, &core->usage) < 0 ||
+	    accounts_new(&core->accounts) < 0) {
+		usage_table_free(core->usage);
 		free(core);
 		return -ENOMEM;
 	}
@@ -88,6 +91,7 @@ struct rpc_core *rpc_core_unref(struct rpc_core *core)
 		return NULL;
 	pthread_mutex_destroy(&core->waiting_lock);
 	pthread_mutex_destroy(&core->streams_lock);
+	accounts_free(core->accounts);
 	usage_table_free(core->usage);
 	free(core);
 	return NULL;

@@ -22,6 +22,7 @@
 
 struct call;
 struct stream;
+struct accounts;
 struct watch_hub;
 struct usage_table;
 TAILQ_HEAD(call_list, call);
@@ -39,8 +40,9 @@ struct rpc_core {
 	struct rpc_limits limits;
 	atomic_bool stopping; /* health says NOT_SERVING */
 
-	struct tally used;    /* of all faces */
-	atomic_size_t queued; /* bytes in the queues of all streams */
+	struct accounts *accounts; /* one for each caller */
+	struct tally used;	   /* of all of them */
+	atomic_size_t queued;	   /* bytes in the queues of all streams */
 
 	pthread_mutex_t waiting_lock;
 	struct call_list waiting; /* calls whose request has not come yet, oldest first */

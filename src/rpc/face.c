@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "rpc/accounts.h"
 #include "rpc/admit.h"
 #include "rpc/call.h"
 #include "rpc/face.h"
@@ -55,7 +56,7 @@ struct face {
 	struct rpc_core *core;
 	struct caller caller;
 	grpc_server *server;
-	struct tally used;
+	struct account *account;
 	atomic_uint refused;  /* calls that are on their way out */
 	atomic_bool overruns; /* that is on its way to the main loop */
 	struct loop_item overrun_item;
@@ -216,6 +217,11 @@ int face_new(struct rpc_core *core, const struct caller *caller, const struct fa
 
 	if (!face)
 		return -ENOMEM;
+	face->account = account_get(core->accounts, caller);
+	if (!face->account) {
+		free(face);
+		return -ENOMEM;
+	}
 	face->refs = 1;
 	face->core = rpc_core_ref(core);
 	face->caller = *caller;
@@ -250,6 +256,7 @@ struct face *face_unref(struct face *face)
 	if (!face || atomic_fetch_sub(&face->refs, 1) > 1)
 		return NULL;
 	assert(!face->server);
+	account_unref(face->account);
 	rpc_core_unref(face->core);
 	free(face);
 	return NULL;
@@ -300,13 +307,13 @@ static enum tally_kind kind_of(bool is_stream)
 
 int face_enter(struct face *face, bool is_stream, struct refusal *refusal)
 {
-	return tally_enter(&face->used, &face->core->used, kind_of(is_stream), &face->caller,
-			   &face->core->limits, refusal);
+	return tally_enter(account_tally(face->account), &face->core->used, kind_of(is_stream),
+			   &face->caller, &face->core->limits, refusal);
 }
 
 void face_leave(struct face *face, bool is_stream)
 {
-	tally_leave(&face->used, &face->core->used, kind_of(is_stream));
+	tally_leave(account_tally(face->account), &face->core->used, kind_of(is_stream));
 }
 
 void face_enter_refused(struct face *face)

@@ -3,7 +3,8 @@
 // Who may do what on the first socket, and how much.
 'use strict';
 
-const { assert, call, health, later, project, refused, run, served, services, sh, stream, test, until } = require('./lib');
+const { assert, call, health, later, project, refused, restart, run, served, services, sh, stream, test,
+	unit, until } = require('./lib');
 const { as, configure, misconfigure, user } = require('./people');
 
 const SLEEPER = '#!/bin/sh\necho up\nexec sleep infinity\n';
@@ -98,8 +99,7 @@ test('lists do not touch indexers: who they are is known by their unit', async (
 
 test('a name that does not exist is refused with its line', async () => {
 	later(async () => {
-		run('systemctl restart indexerd.service');
-		await served();
+		await restart();
 	});
 	assert.match(misconfigure('[Access]\nUsers=alice nobody-of-that-name\n'),
 		/90-test\.conf:2: there is no user nobody-of-that-name on this server/);
@@ -122,6 +122,27 @@ test('streams of one user are limited, and others have theirs', async () => {
 	await stream('StreamLogs', { parent: 'indexers/logged' }, { address: as(carol) }).next();
 	streams[0].cancel();
 	await until(() => open().next().then(() => true, () => false));
+});
+
+test('calls of one user are limited, also of one who goes away and comes back meanwhile', async () => {
+	await configure('[Limits]\nMaxCallsPerUser=2\n');
+	const stubborn = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n";
+	await create('stubborn', undefined, { project_source: project({ 'main.sh': stubborn }) });
+	// Each of these is a connection of its own, which is closed while the call goes on in the daemon.
+	const asBob = (verb) => sh(`setpriv --reuid=${bob.uid} --regid=${bob.gid} --groups=${bob.groups} ` +
+		`indexerctl --timeout=1 ${verb}`);
+	assert.equal(asBob('list').code, 0);
+	for (let i = 0; i < 2; i++)
+		assert.match(asBob('stop stubborn').stderr, /within|deadline/i);
+	const { code, stderr } = asBob('list');
+	assert.notEqual(code, 0);
+	assert.match(stderr, /has calls in flight already, and MaxCallsPerUser= in indexerd.conf allows 2/);
+	const error = await refused(call('ListIndexers', {}, { address: as(bob) }), 'RESOURCE_EXHAUSTED', /calls in flight already/);
+	assert.equal(error.reason, 'TOO_MANY_CALLS');
+	assert.equal(error.info.QuotaFailure[0].violations[0].subject, `user:${bob.uid}`);
+	assert.equal((await call('ListIndexers', {}, { address: as(carol) })).indexers.length, 1);
+	run(`systemctl kill -s KILL ${unit('stubborn')}`);
+	await until(() => asBob('list').code === 0);
 });
 
 test('a tree grows only so deep', async () => {
@@ -147,8 +168,7 @@ test('an indexer has only so many below it, at all levels, and deleting makes ro
 		assert.equal(error.info.QuotaFailure[0].violations[0].subject, 'indexers/top');
 	}
 	await create('beside');
-	run('systemctl restart indexerd.service'); // counted anew from the registry
-	await served();
+	await restart(); // counted anew from the registry
 	await refused(create('three', undefined, { spawned_by: 'indexers/top' }), 'RESOURCE_EXHAUSTED');
 	await call('DeleteIndexer', { name: 'indexers/two' });
 	await create('three', undefined, { spawned_by: 'indexers/one' });
@@ -163,8 +183,7 @@ test('a user has only so many indexers, with those that its own create; root is 
 		}),
 	});
 	await until(() => call('GetIndexer', { name: 'indexers/of-its' }).then(() => true, () => false));
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	const error = await refused(create('one-more', as(bob)), 'RESOURCE_EXHAUSTED',
 		new RegExp(`user:${bob.uid} has 2 indexers.*MaxIndexersPerUser= in indexerd\\.conf allows 2`));
 	assert.equal(error.reason, 'USER_INDEXER_LIMIT');
