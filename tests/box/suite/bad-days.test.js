@@ -4,7 +4,8 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, health, later, project, refused, run, served, sh, show, stream, test, unit, until } = require('./lib');
+const { assert, call, health, later, project, refused, restart, run, served, sh, show, stream, test,
+	unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\necho up\nexec sleep infinity\n';
 const create = (indexer_id, indexer = {}) => call('CreateIndexer', {
@@ -168,21 +169,18 @@ test('drop-ins of the configuration are read in their order, and a bad one is na
 	fs.mkdirSync(directory, { recursive: true });
 	later(async () => {
 		fs.rmSync(directory, { recursive: true });
-		run('systemctl restart indexerd.service');
-		await served();
+		await restart();
 	});
 	fs.writeFileSync(`${directory}/10-one.conf`, '[Manager]\nMaxIndexers=5\n');
 	fs.writeFileSync(`${directory}/20-two.conf`, '[Manager]\nMaxIndexers=1\n');
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	await create('only');
 	await refused(create('more'), 'RESOURCE_EXHAUSTED', /MaxIndexers= in indexerd\.conf allows 1/);
 	fs.writeFileSync(`${directory}/30-bad.conf`, '[Manager]\nNoSuchKey=1\n');
 	sh('systemctl restart indexerd.service');
 	assert.match(run('journalctl -q -u indexerd.service -o cat -n 50'), /30-bad\.conf:2: unknown key NoSuchKey=/);
 	fs.rmSync(`${directory}/30-bad.conf`);
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	assert.equal(await state('only'), 'STATE_RUNNING');
 });
 

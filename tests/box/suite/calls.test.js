@@ -4,7 +4,8 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, later, project, refused, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, call, later, project, refused, restart, run, served, sh, show, test, unit, until } =
+	require('./lib');
 
 const SLEEPER = '#!/bin/sh\necho "I am $INDEXER_ID"\nexec sleep infinity\n';
 
@@ -248,8 +249,7 @@ test('systemctl stop is respected, also by a new daemon', async () => {
 	const stopped = async () =>
 		(await call('GetIndexer', { name: 'indexers/stopped' })).status.state === 'STATE_STOPPED';
 	await until(stopped);
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	await until(stopped);
 	assert.equal(show(unit('stopped'), 'MainPID').MainPID, '0');
 });
@@ -261,8 +261,7 @@ test('a unit of somebody else under an indexer’s name is never touched', async
 	const made = await create('foreign', { project_source: project({ 'main.sh': SLEEPER }) });
 	assert.equal(made.status.state, 'STATE_FAILED');
 	assert.equal(made.status.last_exit.reason, 'REASON_START_FAILED');
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	await call('DeleteIndexer', { name: 'indexers/foreign' });
 	assert.equal(show(unit('foreign'), 'MainPID').MainPID, pid);
 });

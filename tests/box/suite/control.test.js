@@ -5,7 +5,8 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, later, project, refused, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, call, later, project, refused, restart, run, served, sh, show, test, unit, until } =
+	require('./lib');
 
 const SLEEPER = '#!/bin/sh\necho "started $GREETING $*"\nexec sleep infinity\n';
 
@@ -47,8 +48,7 @@ test('what is stopped stays so over a restart of the daemon and a daemon-reload'
 	await make('quiet');
 	await control('Stop', 'quiet');
 	run('systemctl daemon-reload');
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	assert.equal((await get('quiet')).status.state, 'STATE_STOPPED');
 	assert.equal(show(unit('quiet'), 'MainPID').MainPID, '0');
 	assert.equal((await control('Start', 'quiet')).status.state, 'STATE_RUNNING');
@@ -204,8 +204,7 @@ test('the processor time of what has ended is kept', async () => {
 		return status.state === 'STATE_STOPPED' && status.cpu_usage;
 	}, { limit: 30_000 });
 	assert.ok(Number(usage.seconds) + usage.nanos / 1e9 > 0.01, JSON.stringify(usage));
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	assert.deepEqual((await get('worked')).status.cpu_usage, usage);
 });
 

@@ -7,7 +7,8 @@ const fs = require('node:fs');
 const http2 = require('node:http2');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { assert, background, call, later, project, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, background, call, later, project, restart, run, served, sh, show, test, unit, until } =
+	require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 
@@ -152,8 +153,7 @@ function breakDaemon() {
 	fs.writeFileSync(file, '[Manager]\nNoSuchKey=1\n');
 	later(async () => {
 		mend();
-		run('systemctl restart indexerd.service');
-		await served();
+		await restart();
 	});
 	sh('systemctl restart indexerd.service');
 	return mend;

@@ -6,7 +6,7 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
-const { assert, call, project, refused, run, served, sh, test, unit, until } = require('./lib');
+const { assert, call, project, refused, restart, run, sh, test, unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 
@@ -108,8 +108,7 @@ test('a child is the child of the indexer that runs, also after a restart of the
 	const { made } = await as('lasting',
 		'until [ -e "$STATE_DIRECTORY/go" ]; do [ -e "$STATE_DIRECTORY/wait" ] || { touch "$STATE_DIRECTORY/wait"; echo "the end"; }; sleep 0.05; done\n' +
 		'c create late --runtime=exec --script=sleep.sh; echo "AFTER"');
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	fs.writeFileSync('/var/lib/private/indexers/lasting/go', '');
 	await until(() => sh(`journalctl -q -o cat INDEXER_UID=${made.uid}`).stdout.includes('AFTER'));
 	assert.equal((await call('GetIndexer', { name: 'indexers/late' })).spawned_by, 'indexers/lasting');

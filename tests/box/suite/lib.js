@@ -27,9 +27,10 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { spawn, spawnSync } = require('node:child_process');
+const { execFile, spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { promisify } = require('node:util');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 const protobuf = require('protobufjs');
@@ -204,6 +205,13 @@ function run(command, options) {
 const served = () =>
 	until(() => call('ListIndexers', {}, { deadline: 2_000 }).then(() => true, () => false), { limit: 30_000 });
 
+// Restarts the daemon. Clients in this process go on meanwhile: blocked in run(), they would not hear
+// that it is stopping, and it would wait for them to close.
+async function restart() {
+	await promisify(execFile)('systemctl', ['restart', 'indexerd.service'], { timeout: 60_000 });
+	await served();
+}
+
 // Starts a command that goes on beside the test, and ends with it: a node:child_process.
 function background(command, args = [], options = {}) {
 	const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -325,6 +333,6 @@ async function runAll() {
 
 module.exports = {
 	ADDRESS, PROTO_ROOT, Runner, Health, api,
-	assert, background, call, client, explain, grpc, health, later, project, refused, run, served, services,
-	sh, show, sleep, stream, test, unit, until, within,
+	assert, background, call, client, explain, grpc, health, later, project, refused, restart, run, served,
+	services, sh, show, sleep, stream, test, unit, until, within,
 };

@@ -9,7 +9,7 @@
 
 const fs = require('node:fs');
 const net = require('node:net');
-const { ADDRESS, assert, later, run, served, sh } = require('./lib');
+const { ADDRESS, assert, later, restart, run, sh } = require('./lib');
 
 const DROP_IN = '/etc/indexerd/indexerd.conf.d/90-test.conf';
 
@@ -19,11 +19,9 @@ async function configure(text) {
 	fs.writeFileSync(DROP_IN, text);
 	later(async () => {
 		fs.rmSync(DROP_IN);
-		run('systemctl restart indexerd.service');
-		await served();
+		await restart();
 	});
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 }
 
 // The same with a file that the daemon refuses: what it says about that. It is not running then.

@@ -5,7 +5,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, later, project, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, call, later, project, restart, run, served, sh, show, test, unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 // Ends at once with the code in its argument; or, with a second one, when it is told to by SIGUSR1.
@@ -194,8 +194,7 @@ test('between two restarts, and when it runs again: the last exit, the restarts,
 	assert.deepEqual([running.last_exit.reason, running.last_exit.signal], ['REASON_SIGNALED', 'SIGKILL']);
 	assert.ok(running.start_time.seconds >= running.last_exit.time.seconds);
 
-	run('systemctl restart indexerd.service');
-	await served();
+	await restart();
 	const after = await reached('again', 'STATE_RUNNING');
 	assert.deepEqual(after.last_exit, running.last_exit);
 	assert.deepEqual(after.start_time, running.start_time);

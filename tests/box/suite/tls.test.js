@@ -7,8 +7,8 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const tls = require('node:tls');
-const { assert, call, explain, grpc, health, later, project, refused, run, Runner, served, sh, sleep, test, until,
-	within } = require('./lib');
+const { assert, call, explain, grpc, health, later, project, refused, restart, run, Runner, served, sh,
+	sleep, test, until, within } = require('./lib');
 const { configure, misconfigure } = require('./people');
 const { descriptors, resident } = require('./hostile');
 
@@ -209,8 +209,7 @@ test('with the socket enabled and no certificates the daemon says what it lacks'
 	run('systemctl enable -q indexerd-tls.socket');
 	later(async () => {
 		run('systemctl disable -q indexerd-tls.socket; systemctl stop indexerd-tls.socket');
-		run('systemctl restart indexerd.service');
-		await served();
+		await restart();
 	});
 	assert.match(misconfigure('[Listen]\nCertificate=/etc/indexerd/pki/served.pem\n'),
 		/must have Certificate=, Key= and ClientCA=/);
