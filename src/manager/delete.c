@@ -10,11 +10,11 @@
 static void refuse_others(struct entry *entry)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
+	int r = refuse_being_deleted(&refusal, entry->row.definition->id);
+	const struct refusal *words = r == REFUSED ? &refusal : &refusal_out_of_memory;
 
-	if (refuse_being_deleted(&refusal, entry->row.definition->id) != REFUSED)
-		return;
-	waiters_refuse(entry, CALL_SETTLE, &refusal);
-	waiters_refuse(entry, CALL_STOP, &refusal);
+	waiters_refuse(entry, CALL_SETTLE, words);
+	waiters_refuse(entry, CALL_STOP, words);
 }
 
 static void tombstone_subtree(struct manager *manager, struct entry *root)

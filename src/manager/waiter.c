@@ -110,13 +110,11 @@ void call_refuse(int r, const struct refusal *refusal, manager_done *done, void 
 		  RETRY_SOON_USEC },
 		{ -EIO, CODE_INTERNAL, "REGISTRY_DAMAGED",
 		  "the registry cannot be read or written; see the daemon's log", 0 },
-		{ -ENOMEM, CODE_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY",
-		  "the daemon has no memory left", RETRY_SOON_USEC },
 	};
 	_cleanup_refusal_ struct refusal own = {};
 
-	if (r == REFUSED) {
-		done(refusal, NULL, userdata);
+	if (r == REFUSED || r == -ENOMEM) {
+		done(r == REFUSED ? refusal : &refusal_out_of_memory, NULL, userdata);
 		return;
 	}
 	for (size_t i = 0; i < ELEMENTSOF(errors); i++)

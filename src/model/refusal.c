@@ -38,6 +38,13 @@ static const char *const code_names[] = {
 	[CODE_UNAUTHENTICATED] = "UNAUTHENTICATED",
 };
 
+const struct refusal refusal_out_of_memory = {
+	.code = CODE_RESOURCE_EXHAUSTED,
+	.reason = "OUT_OF_MEMORY",
+	.message = (char *)"the daemon has no memory left",
+	.retry_after_usec = USEC_PER_SEC,
+};
+
 const char *code_name(enum code code)
 {
 	if ((unsigned)code >= ELEMENTSOF(code_names))

@@ -81,6 +81,12 @@ int refusal_copy(const struct refusal *from, struct refusal *ret);
 /* Frees what the refusal owns and clears it, so that it can be used again. */
 void refusal_clear(struct refusal *refusal);
 
+/*
+ * How a call is refused when there is no memory, not even for words of its own. It owns nothing,
+ * and is never cleared.
+ */
+extern const struct refusal refusal_out_of_memory;
+
 /* The canonical code's name, e.g. "INVALID_ARGUMENT". */
 const char *code_name(enum code code);
 

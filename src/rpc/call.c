@@ -238,17 +238,12 @@ void call_finish(struct call *call, const struct refusal *refusal)
 
 void call_answer(struct call *call, int r, struct refusal *refusal)
 {
-	/* There is always an answer: without memory for the words, the code alone. */
-	const struct refusal wordless = { .code = CODE_RESOURCE_EXHAUSTED,
-					  .reason = "OUT_OF_MEMORY",
-					  .message = (char *)"out of memory",
-					  .retry_after_usec = USEC_PER_SEC };
-
 	if (r == 0)
 		return;
 	if (r < 0)
 		r = status_from_errno(r, call->method ? call->method->path : "?", refusal);
-	call_finish(call, r == REFUSED ? refusal : &wordless);
+	/* There is always an answer. */
+	call_finish(call, r == REFUSED ? refusal : &refusal_out_of_memory);
 }
 
 static void run_on_loop(struct loop_item *item)

@@ -177,13 +177,8 @@ int status_details(const struct refusal *refusal, grpc_slice *ret)
 int status_from_errno(int error, const char *method, struct refusal *refusal)
 {
 	log_error("%s: %s", method, strerrordesc_np(-error));
-	if (error == -ENOMEM) {
-		int r = refuse(refusal, CODE_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", NULL,
-			       "indexerd has no memory left for this call");
-
-		refusal->retry_after_usec = USEC_PER_SEC;
-		return r;
-	}
+	if (error == -ENOMEM)
+		return error;
 	return refuse(refusal, CODE_INTERNAL, "INTERNAL", NULL,
 		      "indexerd could not do this: %s; see its journal (journalctl -u indexerd)",
 		      strerrordesc_np(-error));

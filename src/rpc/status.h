@@ -24,7 +24,7 @@
 int status_details(const struct refusal *refusal, grpc_slice *ret);
 
 /*
- * Turns a negative errno into the refusal that a client is told: RESOURCE_EXHAUSTED for -ENOMEM,
- * INTERNAL otherwise. Logs it. Returns REFUSED or -ENOMEM.
+ * Turns a negative errno into the refusal that a client is told, INTERNAL, and logs it. Returns
+ * REFUSED, or -ENOMEM where there are no words, since there is no memory.
  */
 int status_from_errno(int error, const char *method, struct refusal *refusal);

@@ -22,14 +22,6 @@
 #define RING_KEPT	   64 /* an empty queue keeps no more than this */
 #define MESSAGE_OVERHEAD   64 /* what a message costs besides its bytes */
 
-/* How a stream ends that has no memory, not even for words of its own. */
-static const struct refusal out_of_memory = {
-	.code = CODE_RESOURCE_EXHAUSTED,
-	.reason = "OUT_OF_MEMORY",
-	.message = (char *)"the daemon has no memory left",
-	.retry_after_usec = USEC_PER_SEC,
-};
-
 struct stream {
 	atomic_uint refs;
 	struct call *call;
@@ -283,7 +275,7 @@ static bool make_place_locked(struct stream *stream)
 	if (stream->n < stream->capacity || grow_locked(stream) >= 0)
 		return true;
 	stream->ended = true; /* after what is in the queue */
-	stream->end = &out_of_memory;
+	stream->end = &refusal_out_of_memory;
 	return false;
 }
 
@@ -327,7 +319,8 @@ void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *messa
 
 static const struct refusal *keep_words(struct stream *stream, const struct refusal *refusal)
 {
-	return refusal_copy(refusal, &stream->end_words) == 0 ? &stream->end_words : &out_of_memory;
+	return refusal_copy(refusal, &stream->end_words) == 0 ? &stream->end_words
+							      : &refusal_out_of_memory;
 }
 
 void rpc_stream_end(struct stream *stream, const struct refusal *refusal)

@@ -102,17 +102,14 @@ static int send_one(struct watcher *watcher)
 /* Ends the stream of a watcher that is sent away. */
 static void send_away(struct watcher *watcher, enum give_up why)
 {
-	static const struct refusal refusals[] = {
-		[GIVE_UP_TOO_SLOW] = { .code = CODE_RESOURCE_EXHAUSTED,
-				       .reason = "WATCH_TOO_SLOW",
-				       .message = (char *)"too much has changed since this watcher "
-							  "has read; watch again" },
-		[GIVE_UP_NO_MEMORY] = { .code = CODE_RESOURCE_EXHAUSTED,
-					.reason = "OUT_OF_MEMORY",
-					.message = (char *)"the daemon has no memory left" },
+	static const struct refusal too_slow = {
+		.code = CODE_RESOURCE_EXHAUSTED,
+		.reason = "WATCH_TOO_SLOW",
+		.message = (char *)"too much has changed since this watcher has read; watch again",
 	};
 
-	rpc_stream_end(watcher->stream, &refusals[why]);
+	rpc_stream_end(watcher->stream,
+		       why == GIVE_UP_TOO_SLOW ? &too_slow : &refusal_out_of_memory);
 }
 
 /* One turn of a watcher. The caller holds its stream. */
