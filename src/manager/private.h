@@ -73,8 +73,9 @@ struct entry {
 	char usage_of[ID128_TEXT_MAX]; /* the invocation whose end the unit was read again for */
 	bool unrecorded; /* the registry lacks some of the row's results: it could not be written,
 			    or they are written with what follows */
-	char group_of[ID128_TEXT_MAX]; /* the invocation whose control group was asked for */
-	struct exit_record away_exit;  /* of a unit that is gone, by the journal; or UNSPECIFIED */
+	char live_invocation[ID128_TEXT_MAX]; /* whose connections may be open; "" where none */
+	char group_of[ID128_TEXT_MAX];	      /* the invocation whose control group was asked for */
+	struct exit_record away_exit; /* of a unit that is gone, by the journal; or UNSPECIFIED */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
@@ -109,6 +110,7 @@ struct manager {
 	size_t n_operations;	       /* under way, stops not counted */
 	sd_event_source *look_again;   /* where systemd's units could not be listed, or NULL */
 	sd_event_source *record_again; /* where the registry lacks something, or NULL */
+	size_t record_next;	       /* where the search for what it lacks goes on */
 	size_t n_waiters;
 	size_t n_queries; /* of the look around that is under way */
 	bool synced;

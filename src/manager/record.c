@@ -11,7 +11,10 @@
 #include "manager/private.h"
 #include "model/exit.h"
 
+/* What could not be written is tried again after this; as much in one turn of the loop as that
+ * allows. */
 #define RECORD_AGAIN_USEC (10 * USEC_PER_SEC)
+#define RECORD_TURN_USEC  (10 * USEC_PER_MSEC)
 
 static int write_row(struct entry *entry)
 {
@@ -22,33 +25,49 @@ static int write_row(struct entry *entry)
 	return r;
 }
 
-static void arm_record_again(struct manager *manager);
+static void arm_record_again(struct manager *manager, uint64_t after_usec);
 
+/* The unrecorded entry that is next in turn, or NULL. */
+static struct entry *next_unrecorded(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->n_entries; i++) {
+		size_t at = manager->record_next++ % manager->n_entries;
+
+		if (manager->entries[at]->unrecorded)
+			return manager->entries[at];
+	}
+	return NULL;
+}
+
+/* A row that cannot be written keeps no other from its turn. */
 static int on_record_again(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct manager *manager = userdata;
+	uint64_t end = now_usec(CLOCK_MONOTONIC) + RECORD_TURN_USEC;
+	struct entry *entry;
 	int r = 0;
 
 	(void)source, (void)usec;
 	manager->record_again = sd_event_source_disable_unref(manager->record_again);
-	for (size_t i = 0; r >= 0 && i < manager->n_entries; i++)
-		if (manager->entries[i]->unrecorded)
-			r = write_row(manager->entries[i]);
+	while (r >= 0 && (entry = next_unrecorded(manager)) && now_usec(CLOCK_MONOTONIC) < end)
+		r = write_row(entry);
 	if (r < 0)
-		arm_record_again(manager);
+		arm_record_again(manager, RECORD_AGAIN_USEC);
+	else if (entry)
+		arm_record_again(manager, 0);
 	else
 		log_info("The registry can be written again; what it missed is in it.");
 	return 0;
 }
 
-static void arm_record_again(struct manager *manager)
+static void arm_record_again(struct manager *manager, uint64_t after_usec)
 {
 	int r;
 
 	if (manager->record_again)
 		return;
 	r = sd_event_add_time_relative(manager->event, &manager->record_again, CLOCK_MONOTONIC,
-				       RECORD_AGAIN_USEC, 0, on_record_again, manager);
+				       after_usec, 0, on_record_again, manager);
 	if (r < 0)
 		log_error("No timer to write to the registry again: %s", strerror(-r));
 }
@@ -63,7 +82,7 @@ static void record(struct entry *entry, const char *what)
 	log_warning("%s: its %s cannot be recorded, and is tried again: %s",
 		    entry->row.definition->id, what, strerror(-r));
 	entry->unrecorded = true;
-	arm_record_again(entry->manager);
+	arm_record_again(entry->manager, RECORD_AGAIN_USEC);
 }
 
 static void write_start(struct entry *entry, const char *invocation_id, uint64_t run, uint64_t time)
