@@ -48,6 +48,25 @@ static void look_around_done(struct manager *manager)
 		manager->on_synced(manager->synced_userdata);
 }
 
+/*
+ * Whoever holds connections of an invocation that is over is not the indexer any more, however that
+ * end became known.
+ */
+static void note_invocation(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	const struct unit_state *unit = &entry->unit;
+	bool is_live =
+		(entry->loaded || entry->operation != OPERATION_NONE) && unit_state_is_live(unit);
+	const char *invocation_id = is_live ? unit->invocation_id : "";
+
+	if (streq(invocation_id, entry->live_invocation))
+		return;
+	if (!isempty(entry->live_invocation) && manager->stopped)
+		manager->stopped(entry->row.definition->uid, manager->stopped_userdata);
+	memcpy(entry->live_invocation, invocation_id, strlen(invocation_id) + 1);
+}
+
 /* Without the reference it is pinned when it is read the next time. */
 static void on_pinned(const struct systemd_result *result, void *userdata)
 {
@@ -122,6 +141,7 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 	else if (entry && read_unit(entry, result) < 0)
 		entry_ask_later(entry, result->text ? result->text : "its answer cannot be read");
 	if (entry) {
+		note_invocation(entry);
 		entry_note_exit(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
@@ -217,6 +237,7 @@ static void take_list(struct manager *manager)
 			query_listed(entry);
 		else if (entry->job) /* it was asked for before the list */
 			entry_job_removed(entry, entry->job);
+		note_invocation(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}
@@ -333,21 +354,17 @@ static void on_unit_changed(const char *unit, sd_bus_message *changes, void *use
 	struct manager *manager = userdata;
 	struct entry *entry = entry_find_unit(manager, unit);
 	char invocation_id[ID128_TEXT_MAX];
-	bool was_live;
 	int r;
 
 	if (!entry || (!entry->loaded && entry->operation == OPERATION_NONE))
 		return;
-	was_live = unit_state_is_live(&entry->unit);
 	memcpy(invocation_id, entry->unit.invocation_id, sizeof(invocation_id));
 	r = unit_state_read(changes, &entry->unit);
 	if (r < 0) {
 		log_warning("%s: its properties cannot be read: %s", unit, strerror(-r));
 		return;
 	}
-	if (was_live && manager->stopped && !isempty(invocation_id) &&
-	    (!unit_state_is_live(&entry->unit) || !streq(invocation_id, entry->unit.invocation_id)))
-		manager->stopped(entry->row.definition->uid, manager->stopped_userdata);
+	note_invocation(entry);
 	unit_state_forget(&entry->unit, invocation_id);
 	ask_group(entry);
 	entry_note_exit(entry);
