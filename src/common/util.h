@@ -38,6 +38,12 @@ static inline bool streq(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+/* The same of texts that may be NULL: two of these are equal, too. */
+static inline bool streq_null(const char *a, const char *b)
+{
+	return a && b ? streq(a, b) : a == b;
+}
+
 /* True for NULL and for "". */
 static inline bool isempty(const char *s)
 {

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,8 @@ static int read_number(const struct key *key, const char *value, unsigned long l
 
 	errno = 0;
 	n = strtoull(value, &end, 10);
-	if (errno != 0 || end == value || *end || value[0] == '-' || n < key->least ||
-	    n > key->most)
+	if (errno != 0 || end == value || *end || !isdigit((unsigned char)value[0]) ||
+	    n < key->least || n > key->most)
 		return -EINVAL;
 	*ret = n;
 	return 0;

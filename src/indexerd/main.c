@@ -19,6 +19,7 @@
 #include "manager/manager.h"
 #include "model/names.h"
 #include "rpc/server.h"
+#include "rpc/tls.h"
 
 #define RUNNER_ADDRESS "unix:/run/indexerd/unit.sock"
 
@@ -247,16 +248,34 @@ static void block_signals(void)
 static int usage(FILE *f)
 {
 	fprintf(f,
-		"Usage: indexerd [--help] [--version]\n\n"
+		"Usage: indexerd [--check | --help | --version]\n\n"
 		"Runs blockchain indexers as transient systemd services. It is started by systemd\n"
-		"with its sockets; see indexerd(8).\n");
+		"with its sockets; see indexerd(8). With --check it only reads its configuration, "
+		"and\n"
+		"says what is wrong with it.\n");
 	return f == stdout ? 0 : 2;
+}
+
+/* Reads all that the configuration names, as a start would. What is wrong is in the log. */
+static int check(void)
+{
+	struct config config = {};
+	const struct tls_files *files = &config.tls;
+	struct tls *tls = NULL;
+	int r = config_load(&config);
+
+	if (r >= 0 && (files->certificate || files->key || files->client_ca))
+		r = tls_new(files, &tls);
+	tls_free(tls);
+	config_clear(&config);
+	return r < 0 ? 1 : 0;
 }
 
 /* Returns -1 where the daemon shall run, or the exit code. */
 static int parse_arguments(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "check", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "user", no_argument, NULL, 'u' },
@@ -266,6 +285,8 @@ static int parse_arguments(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
 		switch (c) {
+		case 'c':
+			return check();
 		case 'h':
 			return usage(stdout);
 		case 'V':

@@ -114,18 +114,13 @@ void entry_drop(struct entry *entry)
 	manager->dirty = true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? streq(a, b) : a == b;
-}
-
 static bool same_status(const struct status *a, const struct status *b)
 {
 	return a->state == b->state && streq(a->invocation_id, b->invocation_id) &&
 	       a->main_pid == b->main_pid && a->restart_count == b->restart_count &&
 	       a->start_time == b->start_time && exit_same(&a->last_exit, &b->last_exit) &&
-	       a->cpu_usage == b->cpu_usage && same_text(a->control_group, b->control_group) &&
-	       same_text(a->message, b->message);
+	       a->cpu_usage == b->cpu_usage && streq_null(a->control_group, b->control_group) &&
+	       streq_null(a->message, b->message);
 }
 
 void entry_refresh(struct entry *entry)

@@ -114,12 +114,9 @@ struct end {
 
 static bool is_news(const struct registry_row *row, const struct end *end)
 {
-	bool same_message = row->message && end->message ? streq(row->message, end->message)
-							 : row->message == end->message;
-
 	return !exit_same(&row->last_exit, &end->exit) ||
 	       row->restart_count != end->restart_count || row->stopped != end->stopped ||
-	       row->cpu_usage != end->cpu_usage || !same_message;
+	       row->cpu_usage != end->cpu_usage || !streq_null(row->message, end->message);
 }
 
 static void write_end(struct entry *entry, const struct end *end)

@@ -1,6 +1,6 @@
 /*
  * The faces of a server: one for each caller that is connected, made at its first connection and
- * freed when the last one is gone.
+ * freed when that caller has none left, and no call either.
  *
  * Main loop's thread only.
  *

@@ -1,8 +1,7 @@
 /*
  * Watching: the thread that sends, and the streams; see watch.h.
  *
- * The hub's lock is held for as long as it takes to take one event; packing and sending is done
- * without it.
+ * Packing and sending is done without the hub's lock: a turn takes it for each event anew.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

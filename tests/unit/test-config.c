@@ -98,6 +98,7 @@ static void test_refused(void)
 		"[Manager]\nMaxIndexers=4337\n",
 		"[Manager]\nMaxIndexers=-1\n",
 		"[Manager]\nMaxIndexers=ten\n",
+		"[Manager]\nMaxIndexers=+5\n",
 		"[Manager]\nMaxIndexers=\n",
 		"[Manager]\nMaxDepth=3\n", /* another section's */
 		"[Limits]\nMaxDepth=0\n",

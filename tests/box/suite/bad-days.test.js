@@ -176,7 +176,11 @@ test('drop-ins of the configuration are read in their order, and a bad one is na
 	await restart();
 	await create('only');
 	await refused(create('more'), 'RESOURCE_EXHAUSTED', /MaxIndexers= in indexerd\.conf allows 1/);
+	assert.deepEqual(sh('indexerd --check'), { code: 0, stdout: '', stderr: '' });
 	fs.writeFileSync(`${directory}/30-bad.conf`, '[Manager]\nNoSuchKey=1\n');
+	const checked = sh('indexerd --check');
+	assert.equal(checked.code, 1);
+	assert.match(checked.stderr, /30-bad\.conf:2: unknown key NoSuchKey=/);
 	sh('systemctl restart indexerd.service');
 	assert.match(run('journalctl -q -u indexerd.service -o cat -n 50'), /30-bad\.conf:2: unknown key NoSuchKey=/);
 	fs.rmSync(`${directory}/30-bad.conf`);
