@@ -2,10 +2,10 @@
  * DeleteIndexer of a tree against its floor, the same number of the same units removed bare: all
  * stopped side by side, and their state cleared.
  *
- *	tree N
+ *	tree N ROUNDS
  *
- * The tree is one indexer and its N - 1 children. Prints one line of the benchmark's table. Runs in
- * a box with the package installed.
+ * The tree is one indexer and its N - 1 children; each round makes and deletes it anew. Prints one
+ *line of the benchmark's table. Runs in a box with the package installed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,7 +16,6 @@
 #include "common/util.h"
 #include "floor.h"
 
-#define ROUNDS	  3
 #define IN_FLIGHT 2 /* more at a time are started no sooner */
 
 static int measure_floor(size_t n, struct samples *seconds)
@@ -54,11 +53,11 @@ static int measure_delete(size_t n, struct samples *seconds)
 int main(int argc, char *argv[])
 {
 	static struct samples ours, floors;
-	int n = argc == 2 ? atoi(argv[1]) : 0, r = 0;
+	int n = argc == 3 ? atoi(argv[1]) : 0, rounds = argc == 3 ? atoi(argv[2]) : 0, r = 0;
 
-	if (n < 1 || n > SAMPLES_MAX)
+	if (n < 1 || n > SAMPLES_MAX || rounds < 1)
 		return 2;
-	for (int round = 0; r >= 0 && round < ROUNDS; round++) {
+	for (int round = 0; r >= 0 && round < rounds; round++) {
 		r = measure_floor((size_t)n, &floors);
 		r = r < 0 ? r : measure_delete((size_t)n, &ours);
 	}
