@@ -20,8 +20,8 @@ _pool_patience=90
 
 pool_open() {
 	_pool_told=$1
-	declare -gA _pool_names=() _pool_starts=()
-	scratch _pool_logs
+	declare -gA _pool_names=() _pool_starts=() _pool_logs=()
+	scratch _pool_directory
 	at_exit _pool_stop
 }
 
@@ -38,8 +38,8 @@ _pool_wait() {
 	[[ ${pid-} ]] || return 0
 	name=${_pool_names[$pid]}
 	unset "_pool_names[$pid]"
-	"$_pool_told" "$name" "$status" "$((SECONDS - _pool_starts[$pid]))" "$_pool_logs/$pid"
-	rm -f "$_pool_logs/$pid"
+	"$_pool_told" "$name" "$status" "$((SECONDS - _pool_starts[$pid]))" "${_pool_logs[$pid]}"
+	rm -f "${_pool_logs[$pid]}"
 }
 
 pool_start() {
@@ -48,11 +48,11 @@ pool_start() {
 	while ((${#_pool_names[@]} >= pool_places)); do
 		_pool_wait
 	done
-	log=$(mktemp "$_pool_logs/new.XXXXXX")
+	log=$(mktemp "$_pool_directory/XXXXXX")
 	timeout --kill-after="$_pool_patience" "$seconds" env --default-signal=INT,QUIT "$@" \
 		</dev/null >"$log" 2>&1 &
-	mv "$log" "$_pool_logs/$!"
 	_pool_names[$!]=$name
+	_pool_logs[$!]=$log
 	_pool_starts[$!]=$SECONDS
 }
 
