@@ -291,18 +291,28 @@ function test(name, body, { limit = TEST_LIMIT_MS } = {}) {
 	tests.push({ name, body, limit });
 }
 
+async function remove(name) {
+	await call('DeleteIndexer', { name }).catch((error) => {
+		// An invalid id made nothing, and a parent takes its children with it.
+		if (!['NOT_FOUND', 'INVALID_ARGUMENT'].includes(error.name))
+			throw error;
+	});
+}
+
+// All of it, whatever fails of it: the next test begins with nothing of this one.
 async function tidy() {
-	for (const action of endings.reverse())
-		await action();
+	const actions = [...endings.reverse(), ...[...created].reverse().map((name) => () => remove(name))];
 	endings = [];
-	const names = [...created].reverse();
 	created.clear();
-	for (const name of names)
-		await call('DeleteIndexer', { name }).catch((error) => {
-			// An invalid id made nothing, and a parent takes its children with it.
-			if (!['NOT_FOUND', 'INVALID_ARGUMENT'].includes(error.name))
-				throw error;
-		});
+	let wrong = null;
+	for (const action of actions)
+		try {
+			await action();
+		} catch (error) {
+			wrong ??= error;
+		}
+	if (wrong)
+		throw wrong;
 }
 
 function report(error) {
