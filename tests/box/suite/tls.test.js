@@ -11,33 +11,15 @@ const { assert, call, explain, grpc, health, later, project, refused, restart, r
 	sleep, test, until, within } = require('./lib');
 const { configure, misconfigure } = require('./people');
 const { descriptors, resident } = require('./hostile');
+const { SERVER, authority, certificate, key, pem, read } = require('./pki');
 
 const PORT = 7175;
 const ADDRESS = `localhost:${PORT}`;
-const PKI = '/etc/indexerd/pki';
 
 // --- certificates --------------------------------------------------------------------------------
 
-fs.mkdirSync(PKI, { recursive: true });
-const pki = (name) => `${PKI}/${name}`;
-const read = (name) => fs.readFileSync(pki(name));
-
-function authority(name) {
-	run(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=${name} ` +
-		`-keyout ${pki(name)}.key -out ${pki(name)}.pem`);
-}
-
-function certificate(name, { ca = 'ca', subject = `/CN=${name}`, san = '', usage = 'clientAuth' } = {}) {
-	fs.writeFileSync(`${pki(name)}.ext`, `extendedKeyUsage=${usage}\n${san ? `subjectAltName=${san}\n` : ''}`);
-	run(`openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '${subject}' ` +
-		`-keyout ${pki(name)}.key -out ${pki(name)}.csr`);
-	run(`openssl x509 -req -in ${pki(name)}.csr -CA ${pki(ca)}.pem -CAkey ${pki(ca)}.key -CAcreateserial -days 30 ` +
-		`-extfile ${pki(name)}.ext -out ${pki(name)}.pem`);
-}
-
 authority('ca');
 authority('other-ca');
-const SERVER = { usage: 'serverAuth', san: 'DNS:localhost,IP:127.0.0.1' };
 certificate('server', SERVER);
 certificate('server-2', SERVER);
 certificate('ci');
@@ -49,17 +31,17 @@ certificate('not-a-client', { subject: '/CN=ci', usage: 'serverAuth' });
 certificate('ci-of-other', { ca: 'other-ca', subject: '/CN=ci' });
 
 const LISTEN = `[Listen]
-Certificate=${PKI}/served.pem
-Key=${PKI}/served.key
-ClientCA=${PKI}/trusted.pem
+Certificate=${pem('served')}
+Key=${key('served')}
+ClientCA=${pem('trusted')}
 AllowedSubjects=ci spiffe://example.org/factory
 ReadOnlySubjects="Jane Doe"
 `;
 
 function serveWith(server, ca = 'ca') {
-	fs.copyFileSync(pki(`${server}.pem`), pki('served.pem'));
-	fs.copyFileSync(pki(`${server}.key`), pki('served.key'));
-	fs.copyFileSync(pki(`${ca}.pem`), pki('trusted.pem'));
+	fs.copyFileSync(pem(server), pem('served'));
+	fs.copyFileSync(key(server), key('served'));
+	fs.copyFileSync(pem(ca), pem('trusted'));
 }
 
 async function listen(text = LISTEN) {
@@ -105,7 +87,7 @@ const shown = () => new Promise((resolve, reject) => {
 	});
 	socket.on('error', reject);
 });
-const fingerprint = (name) => run(`openssl x509 -in ${pki(name)}.pem -noout -fingerprint -sha256`).split('=')[1];
+const fingerprint = (name) => run(`openssl x509 -in ${pem(name)} -noout -fingerprint -sha256`).split('=')[1];
 
 const ticking = () => project({ 'main.sh': '#!/bin/sh\nwhile :; do echo "line $((n += 1))"; sleep 0.1; done\n' });
 const ticker = () => call('CreateIndexer', {
@@ -159,8 +141,8 @@ test('without a certificate of the right authority and purpose there is no call 
 	await refused(ask(plain, 'ListIndexers', {}, 3_000), 'UNAVAILABLE');
 	// Nor with an old version of TLS, or another protocol inside than HTTP/2.
 	for (const bad of ['-tls1_1 -cipher ALL:@SECLEVEL=0', '-alpn http/1.1']) {
-		const { code, stderr } = sh(`openssl s_client -connect ${ADDRESS} -cert ${pki('ci')}.pem ` +
-			`-key ${pki('ci')}.key -CAfile ${pki('ca')}.pem ${bad} </dev/null`);
+		const { code, stderr } = sh(`openssl s_client -connect ${ADDRESS} -cert ${pem('ci')} ` +
+			`-key ${key('ci')} -CAfile ${pem('ca')} ${bad} </dev/null`);
 		assert.notEqual(code, 0, bad);
 		assert.match(stderr, /alert/);
 	}
@@ -193,11 +175,11 @@ test('certificates are read anew by a reload, and a live stream goes on', async 
 
 test('a reload with files that cannot be used keeps what was there, and says which', async () => {
 	await listen();
-	fs.writeFileSync(pki('served.pem'), 'no certificate\n');
+	fs.writeFileSync(pem('served'), 'no certificate\n');
 	run('systemctl reload indexerd.service');
 	await until(() => run('journalctl -q -u indexerd.service -o cat -n 20').includes('Certificate= in [Listen]'));
 	assert.equal(await shown(), fingerprint('server'));
-	fs.copyFileSync(pki('server-2.pem'), pki('served.pem')); // not of that key
+	fs.copyFileSync(pem('server-2'), pem('served')); // not of that key
 	run('systemctl reload indexerd.service');
 	await until(() => run('journalctl -q -u indexerd.service -o cat -n 20').includes('Key= in [Listen]'));
 	assert.equal(await shown(), fingerprint('server'));
@@ -211,7 +193,7 @@ test('with the socket enabled and no certificates the daemon says what it lacks'
 		run('systemctl disable -q indexerd-tls.socket; systemctl stop indexerd-tls.socket');
 		await restart();
 	});
-	assert.match(misconfigure('[Listen]\nCertificate=/etc/indexerd/pki/served.pem\n'),
+	assert.match(misconfigure(`[Listen]\nCertificate=${pem('served')}\n`),
 		/must have Certificate=, Key= and ClientCA=/);
 	assert.match(misconfigure(LISTEN.replace('served.key', 'missing.key')),
 		/Key= in \[Listen\] of indexerd\.conf/);
