@@ -6,6 +6,7 @@
 //
 //	CONFORMANCE_ADDRESS     e.g. localhost:7171
 //	CONFORMANCE_TLS         a directory with ca.pem, cert.pem and key.pem of the client
+//	CONFORMANCE_CALLER      who the client is to the server, as QuotaFailure names it; root, if nothing is said
 'use strict';
 
 const fs = require('node:fs');
@@ -18,6 +19,7 @@ const RUNNER = '/indexerd.v1.IndexerRunner/';
 const LIMIT_MS = 30_000;
 
 const address = process.env.CONFORMANCE_ADDRESS ?? ADDRESS;
+const caller = process.env.CONFORMANCE_CALLER ?? 'user:0';
 const pem = (name) => fs.readFileSync(path.join(process.env.CONFORMANCE_TLS, `${name}.pem`));
 const credentials = process.env.CONFORMANCE_TLS
 	? grpc.credentials.createSsl(pem('ca'), pem('key'), pem('cert')) : grpc.credentials.createInsecure();
@@ -76,6 +78,7 @@ function checkError(pattern, error) {
 		reason: error.reason,
 		field: error.info?.BadRequest?.[0].field_violations[0].field,
 		resource: error.info?.ResourceInfo?.[0].resource_name,
+		quota: error.info?.QuotaFailure?.[0].violations[0].subject,
 		retry: error.info?.RetryInfo && error.info.RetryInfo[0].retry_delay.seconds > 0,
 	};
 	for (const key of Object.keys(seen))
@@ -161,42 +164,85 @@ function openStream(client, step) {
 	return call;
 }
 
-// The replies as they are expected, then what comes between, then the end as it is expected.
-async function stream(client, step, variables) {
+// A stream that is open: read() gives its next replies, as many as a part of the step expects of those
+// that it does not pass over; finish() sees to it that the stream ends as told, without any more of them
+// unless it is cancelled.
+function follow(client, step) {
 	const source = openStream(client, step);
-	const replies = [];
-	let end = null, wake = () => {};
+	const queue = [];
+	let end = null, only = {};
+	let tell, told = new Promise((resolve) => (tell = resolve));
+	const note = () => {
+		tell();
+		told = new Promise((resolve) => (tell = resolve));
+	};
 	source.on('data', (reply) => {
-		if (!step.only || matches(step.only, reply))
-			replies.push(reply);
-		wake();
+		queue.push(reply);
+		note();
 	});
 	source.on('error', (error) => {
 		end = { error: explain(error) };
-		wake();
+		note();
 	});
 	source.on('end', () => {
 		end ??= {};
-		wake();
+		note();
 	});
-	const wait = (condition, what) => until(condition, {
-		limit: LIMIT_MS, what: `${what} of ${step.call}`, event: () => new Promise((resolve) => (wake = resolve)),
-	});
+	// What is told after a look at the condition, and before the wait, is not missed.
+	function wait(condition, what) {
+		let next;
+		return until(() => {
+			next = told;
+			return condition();
+		}, { limit: LIMIT_MS, what: `${what} of ${step.call}`, event: () => next });
+	}
 
-	await wait(() => replies.length >= step.replies.length || end, `${step.replies.length} replies`);
-	checkReply(step.replies, replies.slice(0, step.replies.length));
+	async function read(part) {
+		const replies = [];
+		only = part.only ?? {};
+		while (replies.length < part.replies.length) {
+			await wait(() => queue.length > 0 || end, `${part.replies.length} replies`);
+			if (queue.length === 0 && end.error)
+				throw end.error;
+			if (queue.length === 0)
+				break;
+			const reply = queue.shift();
+			if (matches(only, reply))
+				replies.push(reply);
+		}
+		return replies;
+	}
+
+	async function finish({ cancel, error }) {
+		if (cancel)
+			source.cancel();
+		await wait(() => end, 'the end');
+		if (cancel)
+			return assert.equal(end.error?.name, 'CANCELLED');
+		assert.deepEqual(queue.filter((reply) => matches(only, reply)), [], 'no reply more');
+		if (error)
+			checkError(error, end.error);
+		else if (end.error)
+			throw end.error;
+	}
+	return { read, finish };
+}
+
+// The replies as they are expected, then what comes between, then the end as it is expected.
+async function stream(client, step, variables) {
+	const { read, finish } = follow(client, step);
+	checkReply(step.replies, await read(step));
 	for (const next of step.then ?? [])
-		await run(next, variables);
-	if (step.cancel)
-		source.cancel();
-	await wait(() => end, 'the end');
-	assert.equal(replies.length, step.replies.length, 'no reply more');
-	if (step.cancel)
-		assert.equal(end.error?.name, 'CANCELLED');
-	else if (step.error)
-		checkError(step.error, end.error);
-	else if (end.error)
-		throw end.error;
+		if (next.call || next.path) {
+			await run(next, variables);
+		} else {
+			const part = expand(next, variables);
+			checkReply(part.replies, await read(part));
+		}
+	if (step.hold)
+		later(() => finish({ cancel: true }));
+	else
+		await finish(step);
 }
 
 // What the replies to several clients have in common.
@@ -230,8 +276,9 @@ async function remove(name) {
 		throw error;
 }
 
-async function run(written, variables) {
-	const step = expand(written, variables);
+async function runOnce({ then, ...written }, variables) {
+	// What is done within a stream is expanded at its time.
+	const step = { ...expand(written, variables), then };
 	if (step.call === 'CreateIndexer' && step.request.indexer_id)
 		later(() => remove(`indexers/${step.request.indexer_id}`));
 	if (step.until)
@@ -243,14 +290,21 @@ async function run(written, variables) {
 		await within(LIMIT_MS + 5_000, once(step, variables), 'a step');
 }
 
+async function run(step, variables) {
+	for (let n = 1; n <= (step.times ?? 1); n++) {
+		variables.n = String(n);
+		await runOnce(step, variables).catch((error) => {
+			error.message += `\nin the step ${show(step)}`;
+			throw error;
+		});
+	}
+}
+
 for (const { name, steps } of cases)
 	test(name, async () => {
-		const variables = { project: project(files) };
+		const variables = { project: project(files), caller };
 		shared.clear();
 		connection({}); // closed after all that uses it at the end
 		for (const step of steps)
-			await run(step, variables).catch((error) => {
-				error.message += `\nin the step ${show(step)}`;
-				throw error;
-			});
+			await run(step, variables);
 	});

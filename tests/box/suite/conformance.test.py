@@ -20,6 +20,7 @@ from lib import HERE, Api, plain  # noqa: E402
 
 LIMIT = 30
 UNTIL_LIMIT = 20
+CALLER = os.environ.get('CONFORMANCE_CALLER', 'user:0')
 
 
 def credentials():
@@ -88,12 +89,13 @@ def check_reply(pattern, value):
 def check_error(api, pattern, error):
     check(error is not None, 'no error, but', pattern, 'is expected')
     found = api.error(error)
-    bad_request, retry = found.get('BadRequest'), found.get('RetryInfo')
+    bad_request, quota, retry = (found.get(name) for name in ('BadRequest', 'QuotaFailure', 'RetryInfo'))
     seen = {
         'code': found['code'],
         'reason': found.get('ErrorInfo', {}).get('reason'),
         'field': bad_request['field_violations'][0]['field'] if bad_request else None,
         'resource': found.get('ResourceInfo', {}).get('resource_name'),
+        'quota': quota['violations'][0]['subject'] if quota else None,
         'retry': retry['retry_delay']['seconds'] > 0 if retry else None,
     }
     for key, value in seen.items():
@@ -104,7 +106,7 @@ def check_error(api, pattern, error):
         return
     check(found['ErrorInfo']['domain'] == 'indexerd', found)
     check(found['ErrorInfo']['metadata'].get('field') == seen['field'], found)
-    check(('QuotaFailure' in found) == (seen['code'] == 'RESOURCE_EXHAUSTED'), found)
+    check((quota is not None) == (seen['code'] == 'RESOURCE_EXHAUSTED'), found)
     check(found['status']['code'] == error.code().value[0], found)
     check(found['status']['message'] == found['message'], found)
 
@@ -118,13 +120,27 @@ def unmeasured(reply):
     return {**reply, 'status': {**reply['status'], 'memory_bytes': 0, 'cpu_usage': None}}
 
 
+def read(call, part):
+    """A stream's next replies, as many as a part of the step expects of those that it does not pass over."""
+    wanted = len(part['replies'])
+    while wanted:
+        message = next(call, None)
+        if message is None:
+            return
+        reply = plain(message)
+        if matches(part.get('only', {}), reply):
+            wanted -= 1
+            yield reply
+
+
 class Case:
     def __init__(self, api, name, steps, directory):
         self.api = api
         self.name = name
         self.steps = steps
-        self.variables = {'project': directory}
+        self.variables = {'project': directory, 'caller': CALLER}
         self.created = []
+        self.held = []
         self.channel = api.channel()
 
     def options(self, step):
@@ -157,27 +173,32 @@ class Case:
 
     def stream(self, step):
         call = self.start(self.channel, step)
-        replies, error = [], None
-
-        def read(limit):
-            while limit is None or len(replies) < limit:
-                reply = plain(next(call))
-                if matches(step.get('only', {}), reply):
-                    replies.append(reply)
-
-        try:
-            read(len(step['replies']))
-            check_reply(step['replies'], replies)
-            for then in step.get('then', ()):
+        part = step
+        check_reply(part['replies'], list(read(call, part)))
+        for then in step.get('then', ()):
+            if 'call' in then or 'path' in then:
                 self.run(then)
-            if 'cancel' in step:
-                call.cancel()
-            read(None)
-        except StopIteration:
-            pass
+            else:
+                part = expand(then, self.variables)
+                check_reply(part['replies'], list(read(call, part)))
+        only = part.get('only', {})
+        if 'hold' in step:
+            self.held.append(call)
+        else:
+            self.finish(call, only, step)
+
+    def finish(self, call, only, step):
+        """Sees to it that the stream ends as told, without any more of such replies unless it is cancelled."""
+        more, error = [], None
+        if 'cancel' in step:
+            call.cancel()
+        try:
+            for reply in map(plain, call):
+                if matches(only, reply):
+                    more.append(reply)
         except grpc.RpcError as caught:
             error = caught
-        check_reply(step['replies'], replies)
+        check('cancel' in step or not more, 'more replies:', more)
         self.check_end(step, error)
 
     def check_end(self, step, error):
@@ -211,8 +232,9 @@ class Case:
                 value = value[word]
             self.variables[name] = value
 
-    def run(self, written):
-        step = expand(written, self.variables)
+    def run_once(self, written):
+        step = expand({key: value for key, value in written.items() if key != 'then'}, self.variables)
+        step['then'] = written.get('then', [])  # expanded at its time
         if step.get('call') == 'CreateIndexer':
             self.created.append(step['request'].get('indexer_id'))
         end = time.monotonic() + (UNTIL_LIMIT if 'until' in step else 0)
@@ -223,6 +245,15 @@ class Case:
                 if time.monotonic() >= end:
                     raise AssertionError(f'{error}\nin the step {json.dumps(written)[:1000]}') from error
             time.sleep(0.05)
+
+    def run(self, step):
+        for n in range(1, step.get('times', 1) + 1):
+            self.variables['n'] = str(n)
+            self.run_once(step)
+
+    def release(self):
+        for call in self.held:
+            self.finish(call, {}, {'cancel': True})
 
     def tidy(self):
         for name in {f'indexers/{indexer_id}' for indexer_id in self.created if indexer_id}:
@@ -235,7 +266,7 @@ class Case:
     def test(self):
         """None, or what is wrong."""
         wrong = None
-        for action in (lambda: [self.run(step) for step in self.steps], self.tidy):
+        for action in (lambda: [self.run(step) for step in self.steps], self.release, self.tidy):
             try:
                 action()
             except (AssertionError, grpc.RpcError) as error:
