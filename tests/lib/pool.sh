@@ -35,7 +35,12 @@ _pool_stop() {
 _pool_wait() {
 	local pid status=0 name
 	wait -n -p pid "${!_pool_names[@]}" || status=$?
-	[[ ${pid-} ]] || return 0
+	if [[ ! ${pid-} ]]; then
+		# Killed while another one's end was told: bash has its status, but no such job.
+		for pid in "${!_pool_names[@]}"; do break; done
+		status=0
+		wait "$pid" || status=$?
+	fi
 	name=${_pool_names[$pid]}
 	unset "_pool_names[$pid]"
 	"$_pool_told" "$name" "$status" "$((SECONDS - _pool_starts[$pid]))" "${_pool_logs[$pid]}"
