@@ -13,32 +13,65 @@
 #include "common/loop_queue.h"
 #include "common/util.h"
 
+/* So long at most before the loop's other sources get their turn: time-outs, the bus, the watchdog.
+ */
+#define TURN_USEC (10 * USEC_PER_MSEC)
+
 struct loop_queue {
 	_Atomic(struct loop_item *) head; /* newest first */
+	struct loop_item *first, **end;	  /* taken from there, oldest first; the loop's */
 	sd_event_source *source;
 	int fd;
 };
 
+/* Fails only where the counter is full, and then the loop is awake anyway. */
+static void wake(struct loop_queue *queue)
+{
+	const uint64_t one = 1;
+	ssize_t n = write(queue->fd, &one, sizeof(one));
+
+	(void)n;
+}
+
+/* Puts what has been posted behind what is left. */
+static void take_posted(struct loop_queue *queue)
+{
+	struct loop_item *newest =
+		atomic_exchange_explicit(&queue->head, NULL, memory_order_acquire);
+	struct loop_item *oldest = NULL, *next;
+
+	if (!newest)
+		return;
+	for (struct loop_item *item = newest; item; item = next) {
+		next = item->next;
+		item->next = oldest;
+		oldest = item;
+	}
+	*queue->end = oldest;
+	queue->end = &newest->next;
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct loop_queue *queue = userdata;
-	struct loop_item *newest, *oldest = NULL, *next;
-	uint64_t count;
+	uint64_t end = now_usec(CLOCK_MONOTONIC) + TURN_USEC, count;
 
 	(void)source, (void)revents;
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return -errno;
+	take_posted(queue);
+	while (queue->first) {
+		struct loop_item *item = queue->first;
 
-	newest = atomic_exchange_explicit(&queue->head, NULL, memory_order_acquire);
-	for (; newest; newest = next) {
-		next = newest->next;
-		newest->next = oldest;
-		oldest = newest;
+		queue->first = item->next;
+		if (!queue->first)
+			queue->end = &queue->first;
+		item->run(item); /* which may free it */
+		if (now_usec(CLOCK_MONOTONIC) >= end)
+			break;
 	}
-	for (; oldest; oldest = next) {
-		next = oldest->next; /* run() may free the item */
-		oldest->run(oldest);
-	}
+	if (queue->first)
+		wake(queue);
 	return 0;
 }
 
@@ -62,6 +95,7 @@ int loop_queue_new(sd_event *event, struct loop_queue **ret)
 
 	if (!queue)
 		return -ENOMEM;
+	queue->end = &queue->first;
 	queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (queue->fd < 0)
 		return -errno;
@@ -76,15 +110,11 @@ int loop_queue_new(sd_event *event, struct loop_queue **ret)
 void loop_queue_post(struct loop_queue *queue, struct loop_item *item)
 {
 	struct loop_item *head = atomic_load_explicit(&queue->head, memory_order_relaxed);
-	const uint64_t one = 1;
 
 	do
 		item->next = head;
 	while (!atomic_compare_exchange_weak_explicit(&queue->head, &head, item,
 						      memory_order_release, memory_order_relaxed));
-	if (!head) {
-		/* Fails only where the counter is full, and then the loop is awake anyway. */
-		ssize_t n = write(queue->fd, &one, sizeof(one));
-		(void)n;
-	}
+	if (!head)
+		wake(queue);
 }

@@ -4,7 +4,7 @@
  *
  * The queue owns nothing but its nodes' order; a node is embedded in what is posted and must stay
  * valid until its function has been called. Functions run on the main loop's thread in the order of
- * posting.
+ * posting; where there are many, the loop's other sources get their turns in between.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
