@@ -6,10 +6,9 @@
  *	the framework (consola)	an icon or a badge, or with CI=1 [type]; warn and above: stderr
  *	Node itself		crash reports and warnings	stderr
  *
- * So a line is tried as a head of each writer's, in the order of classify() below. A line that is
- * no head continues the one before where it begins like the inside of an object, a stack or a box,
- * and otherwise has its stream's usual level: INFO on stdout; ERROR on stderr, where what no writer
- * marks is Node's report of a crash or the author's console.error().
+ * So a line is tried as a head of the first two's. A line that is no head has its stream's usual
+ * level: INFO on stdout; ERROR on stderr, where what no writer marks is Node's report of a crash or
+ * the author's console.error().
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,6 +16,7 @@
 
 #include "common/util.h"
 #include "exec/format-impl.h"
+#include "exec/scan.h"
 
 /* A tag is cut at 20 UTF-16 units, each of which is at most 3 bytes. */
 #define TAG_MAX (20 * 3)
@@ -46,36 +46,6 @@ static const struct mark icons[] = {
  * nothing. */
 static const char *const box_heads[] = { " ╭", " ┌", " ╔", " ┏", " > " };
 
-static const char *const continuations[] = { " ", "\t", "}", "]", "├", "╰", "│", "└" };
-
-/* What Node and grpc-js say on stderr that is no error. */
-static const struct mark remarks[] = {
-	{ "(node:", LEVEL_WARNING },
-	{ "(Use `node --", LEVEL_WARNING },
-	{ "Debugger ", LEVEL_INFO },
-	{ "For help, see: https://nodejs.org/", LEVEL_INFO },
-	{ "Waiting for the debugger to disconnect", LEVEL_INFO },
-	{ "Trace: ", LEVEL_TRACE }, /* console.trace() */
-	{ "D 2", LEVEL_DEBUG },	    /* GRPC_TRACE: a letter, and a time of this millennium */
-	{ "I 2", LEVEL_INFO },
-};
-
-static bool begins(const char *p, const char *end, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return (size_t)(end - p) >= n && memcmp(p, prefix, n) == 0;
-}
-
-static bool begins_with_one_of(const char *p, const char *end, const char *const *prefixes,
-			       size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (begins(p, end, prefixes[i]))
-			return true;
-	return false;
-}
-
 /* The level of the mark that p begins with, followed by a space or the end; UNKNOWN where there is
  * none. */
 static enum level match_mark(const char *p, const char *end, const struct mark *marks, size_t n)
@@ -83,7 +53,7 @@ static enum level match_mark(const char *p, const char *end, const struct mark *
 	for (size_t i = 0; i < n; i++) {
 		const char *after = p + strlen(marks[i].text);
 
-		if (begins(p, end, marks[i].text) && (after == end || *after == ' '))
+		if (scan_begins(p, end, marks[i].text) && (after == end || *after == ' '))
 			return marks[i].level;
 	}
 	return LEVEL_UNKNOWN;
@@ -115,7 +85,7 @@ static const char *skip_framework_tag(const char *p, const char *end)
 	if (p == end || *p != '[')
 		return p;
 	close = memchr(p, ']', MIN((size_t)(end - p), (size_t)TAG_MAX));
-	return close && begins(close, end, "] ") ? close + 2 : p;
+	return close && scan_begins(close, end, "] ") ? close + 2 : p;
 }
 
 static enum level match_framework(const char *p, const char *end)
@@ -129,46 +99,35 @@ static enum level match_framework(const char *p, const char *end)
 	return level != LEVEL_UNKNOWN ? level : match_enclosed(p, end, ' ', ' ', true);
 }
 
+static enum level match_box(const char *p, const char *end)
+{
+	return scan_begins_with_one_of(p, end, box_heads, ELEMENTSOF(box_heads)) ? LEVEL_INFO
+										 : LEVEL_UNKNOWN;
+}
+
 static enum level match_logger(const char *p, const char *end)
 {
 	static const char bar[] = " | ";
 	const char *limit = p + MIN((size_t)(end - p), TAG_MAX + sizeof(bar) - 1);
 	const char *found = memmem(p, (size_t)(limit - p), bar, sizeof(bar) - 1);
 
-	if (!found)
+	/* No tag begins with a blank: this is the inside of an object. */
+	if (!found || *p == ' ' || *p == '\t')
 		return LEVEL_UNKNOWN;
 	return match_mark(found + sizeof(bar) - 1, end, types, ELEMENTSOF(types));
 }
 
-static enum level match_remark(enum stream stream, const char *p, const char *end)
-{
-	for (size_t i = 0; stream == STREAM_STDERR && i < ELEMENTSOF(remarks); i++)
-		if (begins(p, end, remarks[i].text))
-			return remarks[i].level;
-	return LEVEL_UNKNOWN;
-}
-
-static void classify(const struct format *format, struct format_state *state, struct log_line *line)
+static bool head(struct log_line *line)
 {
 	const char *p = line->text, *end = p + line->size;
-	enum level level = match_framework(p, end);
 
-	if (level == LEVEL_UNKNOWN && begins_with_one_of(p, end, box_heads, ELEMENTSOF(box_heads)))
-		level = LEVEL_INFO;
-	if (level == LEVEL_UNKNOWN &&
-	    begins_with_one_of(p, end, continuations, ELEMENTSOF(continuations)))
-		return;
-	if (level == LEVEL_UNKNOWN)
-		level = match_logger(p, end);
-	if (level == LEVEL_UNKNOWN)
-		level = match_remark(state->stream, p, end);
-	if (level == LEVEL_UNKNOWN)
-		level = format->usual[state->stream];
-	format_state_set(state, level);
+	return format_set(line, match_framework(p, end)) || format_set(line, match_box(p, end)) ||
+	       format_set(line, match_logger(p, end));
 }
 
 const struct format format_apibara = {
+	.name = "apibara",
 	.usual = { LEVEL_INFO, LEVEL_ERROR },
 	.strip_ansi = true,
-	.classify = classify,
+	.head = head,
 };

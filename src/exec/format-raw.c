@@ -6,5 +6,7 @@
 #include "exec/format-impl.h"
 
 const struct format format_raw = {
+	.name = "raw",
 	.usual = { LEVEL_INFO, LEVEL_INFO },
+	.is_plain = true,
 };

@@ -9,20 +9,23 @@
 
 #define PREFIX_SIZE 3
 
-static void classify(const struct format *format, struct format_state *state, struct log_line *line)
+static bool head(struct log_line *line)
 {
 	const char *text = line->text;
 
-	format_state_set(state, format->usual[state->stream]);
 	if (line->size < PREFIX_SIZE || text[0] != '<' || text[1] < '0' || text[1] > '7' ||
 	    text[2] != '>')
-		return;
-	state->priority = text[1] - '0';
+		return false;
+	line->priority = text[1] - '0';
+	line->trace = false;
 	line->text += PREFIX_SIZE;
 	line->size -= PREFIX_SIZE;
+	return true;
 }
 
 const struct format format_syslog = {
+	.name = "syslog",
 	.usual = { LEVEL_INFO, LEVEL_INFO },
-	.classify = classify,
+	.is_plain = true,
+	.head = head,
 };

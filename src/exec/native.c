@@ -23,9 +23,11 @@ size_t native_head(char buffer[static NATIVE_HEAD_MAX], const char *identifier, 
 	uint64_t size = htole64(line->size);
 	int n = snprintf(buffer, NATIVE_HEAD_MAX,
 			 "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nINDEXER_STREAM=%s\n"
-			 "INDEXER_LINE=%" PRIu64 "\n%sMESSAGE\n",
+			 "INDEXER_LINE=%" PRIu64 "\n%s%s%s%sMESSAGE\n",
 			 line->priority, identifier, stream_names[stream], number,
-			 line->trace ? INDEXER_FIELD_LEVEL "=" INDEXER_LEVEL_TRACE "\n" : "");
+			 line->trace ? INDEXER_FIELD_LEVEL "=" INDEXER_LEVEL_TRACE "\n" : "",
+			 line->format ? "INDEXER_FORMAT=" : "", line->format ? line->format : "",
+			 line->format ? "\n" : "");
 
 	assert(n > 0 && (size_t)n + sizeof(size) < NATIVE_HEAD_MAX);
 	memcpy(buffer + n, &size, sizeof(size));

@@ -19,10 +19,9 @@
 #define STATUS STREAM_N
 
 struct pump {
-	const struct format *format;
 	struct sink *sink;
 	struct pollfd fds[STREAM_N + 1]; /* fd is -1 where it has ended */
-	struct format_state states[STREAM_N];
+	struct format_reader reader;
 	struct splitter splitters[STREAM_N];
 };
 
@@ -40,7 +39,7 @@ static void push_lines(enum stream stream)
 	struct log_line line;
 
 	while (splitter_next(&pump.splitters[stream], &line)) {
-		format_line(pump.format, &pump.states[stream], &line);
+		format_read(&pump.reader, stream, &line);
 		if (line.size > 0)
 			sink_push(pump.sink, stream, &line);
 	}
@@ -96,12 +95,10 @@ int pump_run(const struct pump_config *config)
 	r = sink_new(config->journal_socket, config->identifier, &pump.sink);
 	if (r < 0)
 		return r;
-	pump.format = config->format;
+	format_reader_init(&pump.reader, config->format);
 	pump.fds[STATUS] = (struct pollfd){ .fd = config->status, .events = POLLIN };
-	for (int i = 0; i < STREAM_N; i++) {
+	for (int i = 0; i < STREAM_N; i++)
 		pump.fds[i] = (struct pollfd){ .fd = config->streams[i], .events = POLLIN };
-		format_state_init(&pump.states[i], pump.format, (enum stream)i);
-	}
 
 	while (pump.fds[STREAM_STDOUT].fd >= 0 || pump.fds[STREAM_STDERR].fd >= 0 ||
 	       pump.fds[STATUS].fd >= 0) {

@@ -84,8 +84,13 @@ static int take_log_format(struct reader *reader, const struct ini_entry *entry)
 		Indexerd__Exec__V1__LogFormat format;
 	} formats[] = {
 		{ "apibara", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_APIBARA },
-		{ "syslog", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG },
+		{ "auto", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_AUTO },
+		{ "json", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_JSON },
+		{ "logfmt", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_LOGFMT },
+		{ "python", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_PYTHON },
 		{ "raw", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_RAW },
+		{ "syslog", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG },
+		{ "tracing", INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_TRACING },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(formats); i++)
@@ -93,7 +98,9 @@ static int take_log_format(struct reader *reader, const struct ini_entry *entry)
 			reader->runtime->log_format = formats[i].format;
 			return 0;
 		}
-	return complain(reader->complaint, 0, "LogFormat=%.64s: expected apibara, syslog or raw",
+	return complain(reader->complaint, 0,
+			"LogFormat=%.64s: expected apibara, auto, json, logfmt, python, raw, "
+			"syslog or tracing",
 			entry->value);
 }
 

@@ -16,11 +16,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FORMATS 3
+#define FORMATS 8
 
 struct target {
-	const struct format *format;
-	struct format_state state;
+	struct format_reader reader;
+	enum stream stream;
 	uint64_t number;
 	uint64_t hash; /* of all that went out */
 };
@@ -41,11 +41,11 @@ static void drain(struct target *target, struct splitter *splitter)
 		size_t n;
 
 		assert(line.size <= SPLITTER_LINE_MAX && !memchr(line.text, '\n', line.size));
-		format_line(target->format, &target->state, &line);
+		format_read(&target->reader, target->stream, &line);
 		assert(line.text >= begin && line.text + line.size <= end);
 		assert(line.priority >= 0 && line.priority <= 7 &&
 		       (!line.trace || line.priority == 7));
-		n = native_head(head, "id", target->state.stream, ++target->number, &line);
+		n = native_head(head, "id", target->stream, ++target->number, &line);
 		add(target, head, n);
 		add(target, line.text, line.size);
 	}
@@ -54,11 +54,10 @@ static void drain(struct target *target, struct splitter *splitter)
 static uint64_t run(uint8_t choice, const uint8_t *data, size_t size, size_t chunk)
 {
 	static struct splitter splitter;
-	struct target target = { .format = format_find(1 + choice % FORMATS) };
+	struct target target = { .stream = choice & 0x80 ? STREAM_STDERR : STREAM_STDOUT };
 
 	memset(&splitter, 0, offsetof(struct splitter, buffer));
-	format_state_init(&target.state, target.format,
-			  choice & 0x80 ? STREAM_STDERR : STREAM_STDOUT);
+	format_reader_init(&target.reader, format_find(1 + choice % FORMATS));
 	while (size > 0) {
 		size_t room, n;
 		char *into = splitter_room(&splitter, &room);

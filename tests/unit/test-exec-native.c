@@ -100,7 +100,9 @@ static void test_round_trip(void)
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-		struct log_line line = { (char *)texts[i].text, texts[i].size, false, 4, false };
+		struct log_line line = { .text = (char *)texts[i].text,
+					 .size = texts[i].size,
+					 .priority = 4 };
 		char buffer[NATIVE_HEAD_MAX + 64];
 		size_t n = native_head(buffer, "my-indexer", STREAM_STDERR, 12345, &line);
 
@@ -119,7 +121,9 @@ static void test_round_trip(void)
 
 static void test_longest_head(void)
 {
-	struct log_line line = { NULL, SIZE_MAX, false, 7, true };
+	struct log_line line = {
+		.size = SIZE_MAX, .priority = 7, .trace = true, .format = "apibara"
+	};
 	char buffer[NATIVE_HEAD_MAX], id[NATIVE_IDENTIFIER_MAX];
 	size_t n;
 
@@ -153,7 +157,9 @@ static void *write_lines(void *path)
 	assert(sink_new(path, "id", &sink) == 0);
 	for (int i = 1; i <= LINES; i++) {
 		char *text = texts[i % 64];
-		struct log_line line = { text, (size_t)sprintf(text, "%d", i), false, 6, false };
+		struct log_line line = { .text = text,
+					 .size = (size_t)sprintf(text, "%d", i),
+					 .priority = 6 };
 
 		sink_push(sink, STREAM_STDOUT, &line);
 		if (i % 50 == 0)

@@ -103,7 +103,9 @@ static void test_file_errors(void)
 		{ "=x", "3:0: there is no key before the =" },
 		{ "Exec=/bin/y", "3:0: Exec= is there twice" },
 		{ "Script=foo", "3:0: Script=foo: expected path or name" },
-		{ "LogFormat=json", "3:0: LogFormat=json: expected apibara, syslog or raw" },
+		{ "LogFormat=xml",
+		  "3:0: LogFormat=xml: expected apibara, auto, json, logfmt, python, raw, syslog "
+		  "or tracing" },
 		{ "Environment=A", "3:0: Environment=: expected KEY=VALUE" },
 		{ "Environment=A=1\nEnvironment=A=2", "4:0: Environment=: A is there twice" },
 		{ "Environment=INDEXER_ID=1",
