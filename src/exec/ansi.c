@@ -79,5 +79,7 @@ size_t ansi_strip(char *text, size_t size)
 		out += n;
 		p += n;
 	}
+	/* To be stripped again gives the same. */
+	memset(out, ESC, (size_t)(end - out));
 	return (size_t)(out - text);
 }

@@ -1,5 +1,5 @@
 /*
- * The log helper's start; see helper.h. Its work is the pump's.
+ * The log helper's start; see helper.h. Its work is the pump's, and the keeper's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,16 +7,14 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "common/util.h"
 #include "exec/helper.h"
+#include "exec/keeper.h"
 #include "exec/native.h"
 #include "exec/pump.h"
 #include "exec/sink.h"
-
-#define HELPER_NAME "indexer-log"
 
 /* Three pipes: the streams' and the status's. */
 #define STATUS STREAM_N
@@ -53,11 +51,11 @@ static int detach(void)
 		close(null);
 	if (chdir("/") < 0)
 		return -errno;
-	(void)prctl(PR_SET_NAME, HELPER_NAME);
 	return 0;
 }
 
-/* The helper's life. All signals stay blocked, so `systemctl kill` does not end it either. */
+/* The life of the helper and its keeper. All signals stay blocked, so `systemctl kill` does not end
+ * it either. */
 static int run(const char *identifier, const struct format *format, int pipes[PIPES][2])
 {
 	struct pump_config config = {
@@ -66,6 +64,7 @@ static int run(const char *identifier, const struct format *format, int pipes[PI
 		.journal_socket = SINK_JOURNAL_SOCKET,
 		.status = pipes[STATUS][0],
 	};
+	struct pump *pump;
 	int r;
 
 	for (int i = 0; i < STREAM_N; i++)
@@ -74,7 +73,8 @@ static int run(const char *identifier, const struct format *format, int pipes[PI
 	r = detach();
 	if (r < 0)
 		return r;
-	return pump_run(&config);
+	r = pump_new(&config, &pump);
+	return r < 0 ? r : keeper_run(pump);
 }
 
 /* Forks twice and waits for the one between. */

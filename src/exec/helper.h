@@ -2,8 +2,9 @@
  * The log helper: a second process in the indexer's unit, between the program and the journal.
  *
  * It outlives the program for as long as there is output to deliver, whatever signals the unit
- * gets; only SIGKILL ends it. It is a child of the service manager and not of the program, which
- * has the children that it would have without it: none.
+ * gets; only SIGKILL ends it, and then its keeper, a third process, starts it again. It is a child
+ * of the service manager and not of the program, which has the children that it would have without
+ * it: none.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -35,7 +35,7 @@ struct sink {
 
 static_assert(BATCH_MAX * PARTS <= IOV_MAX, "a batch is one message");
 
-int sink_new(const char *path, const char *identifier, struct sink **ret)
+int sink_new(const char *path, const char *identifier, uint64_t number, struct sink **ret)
 {
 	struct sink *sink = calloc(1, sizeof(*sink));
 
@@ -46,6 +46,7 @@ int sink_new(const char *path, const char *identifier, struct sink **ret)
 	sink->path = path;
 	sink->identifier = identifier;
 	sink->fd = -1;
+	sink->number = number;
 	*ret = sink;
 	return 0;
 }
@@ -93,17 +94,22 @@ static void reconnect(struct sink *sink)
 	sink->fd = connect_journal(sink->path);
 }
 
-void sink_push(struct sink *sink, enum stream stream, const struct log_line *line)
+uint64_t sink_number(const struct sink *sink)
+{
+	return sink->number;
+}
+
+bool sink_push(struct sink *sink, enum stream stream, const struct log_line *line)
 {
 	struct iovec *parts = &sink->parts[sink->n * PARTS];
 	char *head = sink->heads[sink->n];
 
+	assert(sink->n < BATCH_MAX);
 	parts[0].iov_base = head;
 	parts[0].iov_len = native_head(head, sink->identifier, stream, ++sink->number, line);
 	parts[1] = (struct iovec){ line->text, line->size };
 	parts[2] = (struct iovec){ (void *)NATIVE_TAIL, NATIVE_TAIL_SIZE };
-	if (++sink->n == BATCH_MAX)
-		sink_flush(sink);
+	return ++sink->n == BATCH_MAX;
 }
 
 /* Sends one datagram, however long it takes. 0, or -EMSGSIZE where it never fits. */

@@ -32,6 +32,23 @@ void splitter_end(struct splitter *splitter)
 	splitter->ended = true;
 }
 
+struct splitter_mark splitter_mark(const struct splitter *splitter)
+{
+	return (struct splitter_mark){ splitter->start, splitter->continued };
+}
+
+void splitter_clear(struct splitter *splitter)
+{
+	splitter->start = splitter->scanned = splitter->end = 0;
+	splitter->continued = false;
+}
+
+void splitter_rewind(struct splitter *splitter, struct splitter_mark mark)
+{
+	splitter->start = splitter->scanned = mark.start;
+	splitter->continued = mark.continued;
+}
+
 /* Gives out `size` bytes, and goes `skip` bytes further. */
 static void give(struct splitter *splitter, size_t size, size_t skip, bool more,
 		 struct log_line *ret)

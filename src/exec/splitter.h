@@ -38,6 +38,17 @@ void splitter_fill(struct splitter *splitter, size_t size);
 /* No more bytes will come: what is left is the last line. */
 void splitter_end(struct splitter *splitter);
 
+/* A place in the stream that splitter_rewind() can go back to, until splitter_room(). */
+struct splitter_mark {
+	size_t start;
+	bool continued;
+};
+
+struct splitter_mark splitter_mark(const struct splitter *splitter);
+/* Forgets what it holds. */
+void splitter_clear(struct splitter *splitter);
+void splitter_rewind(struct splitter *splitter, struct splitter_mark mark);
+
 /*
  * The next line, without its newline and a carriage return before it; it may be empty. Sets text,
  * size and continued of *ret, whose text is lent until splitter_room(). Returns false where none is

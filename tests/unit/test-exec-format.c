@@ -340,6 +340,8 @@ static void test_ansi(void)
 
 		ok(n == strlen(rows[i].out) && memcmp(text, rows[i].out, n) == 0, "ANSI row %zu",
 		   i);
+		ok(ansi_strip(text, size) == n && memcmp(text, rows[i].out, n) == 0,
+		   "ANSI row %zu, once more", i);
 		free(text);
 	}
 }

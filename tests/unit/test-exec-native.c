@@ -154,15 +154,14 @@ static void *write_lines(void *path)
 	_cleanup_(sink_freep) struct sink *sink = NULL;
 	static char texts[64][16];
 
-	assert(sink_new(path, "id", &sink) == 0);
+	assert(sink_new(path, "id", 0, &sink) == 0);
 	for (int i = 1; i <= LINES; i++) {
 		char *text = texts[i % 64];
 		struct log_line line = { .text = text,
 					 .size = (size_t)sprintf(text, "%d", i),
 					 .priority = 6 };
 
-		sink_push(sink, STREAM_STDOUT, &line);
-		if (i % 50 == 0)
+		if (sink_push(sink, STREAM_STDOUT, &line) || i % 50 == 0)
 			sink_flush(sink);
 	}
 	sink_settle(sink);
