@@ -251,6 +251,7 @@ struct manager *manager_free(struct manager *manager)
 	manager_refuse_waiting(manager);
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
+	sd_event_source_disable_unref(manager->settle);
 	sd_event_source_disable_unref(manager->look_again);
 	sd_event_source_disable_unref(manager->record_again);
 	for (size_t i = 0; i < manager->n_entries; i++)
@@ -286,6 +287,7 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	if (r >= 0)
 		credentials_sweep(manager);
 	r = r < 0 ? r : evaluate_setup(manager);
+	r = r < 0 ? r : sync_setup(manager);
 	r = r < 0 ? r : systemd_new(event, &manager_systemd_events, manager, &manager->systemd);
 	if (r < 0)
 		return r;

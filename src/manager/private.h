@@ -88,6 +88,7 @@ struct entry {
 	struct waiter *waiters;
 	struct view *view; /* as last published */
 	bool queued;
+	bool settling; /* its unit has changed, and may be about to change further */
 	struct entry *next_queued;
 };
 
@@ -107,6 +108,7 @@ struct manager {
 
 	struct entry *queue_head, *queue_tail; /* to be decided upon */
 	sd_event_source *deferred;
+	sd_event_source *settle;       /* when entries that are settling are taken up, or off */
 	size_t n_operations;	       /* under way, stops not counted */
 	sd_event_source *look_again;   /* where systemd's units could not be listed, or NULL */
 	sd_event_source *record_again; /* where the registry lacks something, or NULL */
@@ -228,6 +230,7 @@ void call_refuse(int r, const struct refusal *refusal, manager_done *done, void 
 
 /* sync.c */
 extern const struct systemd_events manager_systemd_events;
+int sync_setup(struct manager *manager);
 /* Asks systemd about the entry's unit; it is decided upon when the answer is there. */
 void entry_query(struct entry *entry);
 /* Reads the unit once more, as what is known of it stays true meanwhile. 0 or a negative errno. */

@@ -51,6 +51,12 @@ static bool unit_tells(const struct entry *entry)
 	       (entry_is_current(entry) || unit_state_is_live(&entry->unit));
 }
 
+/* Not while the registry is loaded, before systemd is connected to. */
+static bool is_connected(const struct manager *manager)
+{
+	return manager->systemd && systemd_is_connected(manager->systemd);
+}
+
 /* What a loaded unit's ActiveState means; a unit between two restarts is told apart before. */
 static const struct {
 	const char *active_state;
@@ -102,7 +108,8 @@ static const char *entry_message(const struct entry *entry, const struct status 
 
 	if (status->state == STATE_DELETING)
 		return entry->n_children > 0 ? "waiting for the indexers that it spawned" : NULL;
-	if (!entry->asked)
+	/* Being asked again, after a daemon-reload for example, is nobody's business. */
+	if (!entry->asked && !is_connected(entry->manager))
 		return "systemd cannot be reached; this is the last known state";
 	if (status->state == STATE_STOPPED && entry->row.halted)
 		return "stopped by StopIndexer; StartIndexer starts it again";

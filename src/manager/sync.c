@@ -13,6 +13,9 @@
 
 #define PROPERTY_GROUP "ControlGroup"
 
+/* Signals that belong together come within so long. */
+#define SETTLE_USEC (30 * USEC_PER_MSEC)
+
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
@@ -60,6 +63,8 @@ static void note_invocation(struct entry *entry)
 		(entry->loaded || entry->operation != OPERATION_NONE) && unit_state_is_live(unit);
 	const char *invocation_id = is_live ? unit->invocation_id : "";
 
+	if (entry->operation == OPERATION_NONE && !entry->asked)
+		return; /* not known yet, which is no end */
 	if (streq(invocation_id, entry->live_invocation))
 		return;
 	if (!isempty(entry->live_invocation) && manager->stopped)
@@ -349,6 +354,55 @@ static void ask_group(struct entry *entry)
 	(void)snprintf(entry->group_of, sizeof(entry->group_of), "%s", state->invocation_id);
 }
 
+static void take_up(struct entry *entry)
+{
+	entry->settling = false;
+	entry_refresh(entry);
+	entry_queue(entry);
+}
+
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	(void)source, (void)usec;
+	for (size_t i = 0; i < manager->n_entries; i++)
+		if (manager->entries[i]->settling)
+			take_up(manager->entries[i]);
+	return 0;
+}
+
+int sync_setup(struct manager *manager)
+{
+	int r = sd_event_add_time_relative(manager->event, &manager->settle, CLOCK_MONOTONIC, 0, 1,
+					   on_settled, manager);
+
+	return r < 0 ? r : sd_event_source_set_enabled(manager->settle, SD_EVENT_OFF);
+}
+
+/* Something waits for what the unit does now. */
+static bool is_awaited(const struct entry *entry)
+{
+	return entry->operation != OPERATION_NONE || entry->waiters || entry->row.tombstone;
+}
+
+/*
+ * systemd tells of one turn of a unit's in several signals: a restart goes through "failed", and a
+ * process is there before its unit is active. What is in between is shown to nobody.
+ */
+static void settle_later(struct entry *entry)
+{
+	sd_event_source *settle = entry->manager->settle;
+	int on;
+
+	entry->settling = true;
+	if (sd_event_source_get_enabled(settle, &on) >= 0 && on != SD_EVENT_OFF)
+		return;
+	if (sd_event_source_set_time_relative(settle, SETTLE_USEC) < 0 ||
+	    sd_event_source_set_enabled(settle, SD_EVENT_ONESHOT) < 0)
+		take_up(entry);
+}
+
 static void on_unit_changed(const char *unit, sd_bus_message *changes, void *userdata)
 {
 	struct manager *manager = userdata;
@@ -368,8 +422,10 @@ static void on_unit_changed(const char *unit, sd_bus_message *changes, void *use
 	unit_state_forget(&entry->unit, invocation_id);
 	ask_group(entry);
 	entry_note_exit(entry);
-	entry_refresh(entry);
-	entry_queue(entry);
+	if (is_awaited(entry))
+		take_up(entry);
+	else
+		settle_later(entry);
 }
 
 static void on_unit_new(const char *unit, void *userdata)
@@ -387,7 +443,6 @@ static void on_unit_removed(const char *unit, void *userdata)
 
 	if (!entry || !entry->loaded || entry->operation != OPERATION_NONE)
 		return;
-	/* PID 1 says this of every unit while it reloads, and keeps its references over that. */
 	entry->loaded = false;
 	entry_queue(entry);
 }

@@ -23,6 +23,7 @@ struct systemd {
 	void *userdata;
 	uint64_t backoff_usec;
 	bool connected;			     /* subscribed, and not lost since */
+	bool reloading;			     /* it says that units are removed which are not */
 	struct call *waiting, *last_waiting; /* calls that are not sent yet, in their order */
 	sd_event_source *expiry;	     /* of those */
 	unsigned n_calls;		     /* that wait for their reply */

@@ -64,7 +64,7 @@ static int on_unit_removed(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	int r = sd_bus_message_read(m, "so", &unit, NULL);
 
 	(void)error;
-	if (r >= 0 && is_indexers_unit(unit))
+	if (r >= 0 && !systemd->reloading && is_indexers_unit(unit))
 		systemd->events.unit_removed(unit, systemd->userdata);
 	return r < 0 ? r : 0;
 }
@@ -81,15 +81,22 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 	return r < 0 ? r : 0;
 }
 
+/*
+ * PID 1 forgets all units and reads them anew, and says of each that it is removed. What is there
+ * in the end is asked for.
+ */
 static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct systemd *systemd = userdata;
 	int active, r = sd_bus_message_read(m, "b", &active);
 
 	(void)error;
-	if (r >= 0 && !active && systemd->connected)
+	if (r < 0)
+		return r;
+	systemd->reloading = active;
+	if (!active && systemd->connected)
 		systemd->events.resync(systemd->userdata);
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 static void schedule_reconnect(struct systemd *systemd)
@@ -133,6 +140,8 @@ static int on_subscribed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		return 0;
 	}
 	systemd->connected = true;
+	systemd->reloading =
+		false; /* one that executed itself anew may not have said the end of it */
 	systemd->backoff_usec = RECONNECT_FIRST_USEC;
 	systemd->events.resync(systemd->userdata);
 	return 0;

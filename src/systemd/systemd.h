@@ -41,7 +41,7 @@ struct systemd_events {
 	/* Properties changed; `changes` is a{sv} for unit_state_read(). */
 	void (*unit_changed)(const char *unit, sd_bus_message *changes, void *userdata);
 	void (*unit_new)(const char *unit, void *userdata);
-	void (*unit_removed)(const char *unit, void *userdata);
+	void (*unit_removed)(const char *unit, void *userdata); /* not by a daemon-reload */
 	/* A job ended; job is its object path, result "done", "failed", "canceled", ... */
 	void (*job_removed)(const char *unit, const char *job, const char *result, void *userdata);
 };

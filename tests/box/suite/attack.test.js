@@ -179,6 +179,18 @@ test('a restart, too, ends what the former invocation has left open', async () =
 	assert.equal(await tell(port, 'fresh'), 'closed');
 });
 
+test('a reload and a new PID 1 close nothing', async () => {
+	const { port } = await spawnAgent('steady');
+	for (const command of ['daemon-reload', 'daemon-reload', 'daemon-reload', 'daemon-reexec']) {
+		run(`systemctl ${command}`);
+		await served();
+		assert.equal(await tell(port, 'held'), 'status 0', command);
+	}
+	// And the daemon still hears of an end.
+	run(`systemctl kill -s KILL ${unit('steady')}`);
+	await until(async () => (await call('GetIndexer', { name: 'indexers/steady' })).status.restart_count === 1);
+});
+
 test('the connection of a process that is dead when it is looked at is refused, whoever holds it', async () => {
 	const { port } = await spawnAgent('parent');
 	const keeper = ports++;

@@ -86,6 +86,30 @@ test('a process that ends by itself is told', async () => {
 	assert.equal(seen.at(-1).indexer.status.last_exit.signal, 'SIGKILL');
 });
 
+test('a crash is told as what it is: a back-off and a start', async () => {
+	await make('crash', { restart: { policy: 'POLICY_ALWAYS' } });
+	const watching = watch();
+	await synced(watching);
+	const pid = Number(show('indexer-crash.service', 'MainPID').MainPID);
+	run(`kill -9 ${pid}`);
+	const seen = await reach(watching, ({ indexer: { status } }) =>
+		status.state === 'STATE_RUNNING' && Number(status.main_pid) !== pid && Number(status.main_pid) > 0);
+	const states = seen.map((e) => e.indexer.status.state.replace('STATE_', ''));
+	assert.deepEqual(states.filter((s) => !['RUNNING', 'BACKING_OFF', 'STARTING'].includes(s)), [], states.join());
+	assert.ok(states.includes('BACKING_OFF'), states.join());
+});
+
+test('nothing is told of a daemon-reload or a new PID 1, which change nothing', async () => {
+	await Promise.all(Array.from({ length: 12 }, (_, i) => make(`steady-${i}`)));
+	const watching = watch();
+	await synced(watching);
+	for (const command of ['daemon-reload', 'daemon-reload', 'daemon-reload', 'daemon-reexec', 'daemon-reload'])
+		run(`systemctl ${command}`);
+	await make('last');
+	const seen = await reach(watching, (e) => words(e).endsWith(' last') && e.indexer.status.state === 'STATE_RUNNING');
+	assert.deepEqual(seen.map(words).filter((w) => !w.endsWith(' last')), []);
+});
+
 test('what an indexer uses is told while it changes, and not when it does not', async () => {
 	await make('still');
 	const watching = watch();
