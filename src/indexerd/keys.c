@@ -65,6 +65,7 @@ static const struct key keys[] = {
 	  65536 },
 	{ "Limits", "IdleTimeoutSec", TYPE_SECONDS, AT(limits.connection_idle_usec), 1, DAY_SEC },
 	{ "Limits", "KeepaliveSec", TYPE_SECONDS, AT(limits.keepalive_usec), 1, DAY_SEC },
+	{ "Limits", "KeepOutSec", TYPE_SECONDS, AT(limits.bar_usec), 0, DAY_SEC },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 
 #include <config.h>
@@ -146,11 +148,12 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	return 0;
 }
 
+/* `r` is 1 where there is nothing of the kind. */
 static void log_reload(const char *what, int r)
 {
 	if (r < 0)
 		log_error("The %s cannot be read anew: %s", what, strerror(-r));
-	else
+	else if (r == 0)
 		log_info("The %s were read anew.", what);
 }
 
@@ -160,8 +163,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	(void)source, (void)info;
 	log_reload("runtimes", manager_reload(daemon->manager));
-	if (daemon->config.tls.certificate)
-		log_reload("certificates", rpc_server_reload(daemon->server));
+	log_reload("certificates", rpc_server_reload(daemon->server));
 	return 0;
 }
 
@@ -218,13 +220,14 @@ static int setup(struct daemon *daemon)
 	return rpc_server_new(daemon->event, &server, &daemon->server);
 }
 
-static void tear_down(struct daemon *daemon)
+static void tear_down(struct daemon *daemon, int exit_code)
 {
 	/* Calls that still wait in the manager are answered before the server they came by goes. */
 	manager_refuse_waiting(daemon->manager);
+	/* Threads that are left may still use the rest, and what libraries would clean up at
+	 * exit(). */
 	if (rpc_server_free(daemon->server))
-		return; /* its threads may still use the rest; the end of the process takes it all
-			 */
+		_exit(exit_code);
 	journal_free(daemon->journal);
 	manager_free(daemon->manager);
 	config_clear(&daemon->config);
@@ -256,14 +259,24 @@ static int usage(FILE *f)
 	return f == stdout ? 0 : 2;
 }
 
+/* The daemon is root without a single capability: what others own, it may not read. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
 /* Reads all that the configuration names, as a start would. What is wrong is in the log. */
 static int check(void)
 {
 	struct config config = {};
 	const struct tls_files *files = &config.tls;
 	struct tls *tls = NULL;
-	int r = config_load(&config);
+	int r = drop_capabilities();
 
+	r = r < 0 ? r : config_load(&config);
 	if (r >= 0 && (files->certificate || files->key || files->client_ca))
 		r = tls_new(files, &tls);
 	tls_free(tls);
@@ -281,12 +294,14 @@ static int parse_arguments(int argc, char **argv)
 		{ "user", no_argument, NULL, 'u' },
 		{},
 	};
+	bool only_check = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
 		switch (c) {
 		case 'c':
-			return check();
+			only_check = true;
+			break;
 		case 'h':
 			return usage(stdout);
 		case 'V':
@@ -298,7 +313,9 @@ static int parse_arguments(int argc, char **argv)
 		default:
 			return usage(stderr);
 		}
-	return optind < argc ? usage(stderr) : -1;
+	if (optind < argc)
+		return usage(stderr);
+	return only_check ? check() : -1;
 }
 
 int main(int argc, char **argv)
@@ -318,6 +335,6 @@ int main(int argc, char **argv)
 		r = sd_event_loop(daemon.event);
 	if (r < 0)
 		log_error("indexerd cannot go on: %s", strerror(-r));
-	tear_down(&daemon);
+	tear_down(&daemon, r < 0 ? 1 : 0);
 	return r < 0 ? 1 : 0;
 }

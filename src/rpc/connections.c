@@ -12,6 +12,7 @@
 
 #include "common/poller.h"
 #include "common/util.h"
+#include "rpc/accounts.h"
 #include "rpc/connections.h"
 #include "rpc/guard.h"
 
@@ -26,6 +27,7 @@ struct connection {
 	int theirs;		    /* the number of gRPC's own; not ours, only looked at */
 	ino_t inode;
 	bool extra;
+	struct account *account; /* NULL until it is watched */
 	struct guard guard;
 };
 
@@ -45,6 +47,7 @@ struct connection *connection_release(struct connection *connection)
 	closep(&connection->hangup.fd);
 	connection->all->n--;
 	guard_unset(connection->theirs, &connection->guard);
+	account_unref(connection->account);
 	if (connection->released)
 		connection->released(connection->guard.broken, connection->userdata);
 	free(connection);
@@ -160,8 +163,13 @@ bool connection_is_extra(const struct connection *connection)
 	return connection->extra;
 }
 
-int connection_watch(struct connection *connection, int fd, connection_released *released,
-		     void *userdata)
+void connection_set_extra(struct connection *connection)
+{
+	connection->extra = true;
+}
+
+int connection_watch(struct connection *connection, int fd, struct account *account,
+		     connection_released *released, void *userdata)
 {
 	struct stat st;
 	int r;
@@ -177,6 +185,8 @@ int connection_watch(struct connection *connection, int fd, connection_released 
 		return r;
 	connection->theirs = fd;
 	connection->inode = st.st_ino;
+	connection->account = account_ref(account);
+	connection->guard.meter = account_meter(account);
 	guard_set(fd, st.st_ino, &connection->guard);
 	connection->released = released;
 	connection->userdata = userdata;

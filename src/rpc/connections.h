@@ -18,6 +18,7 @@
 
 #include "common/cleanup.h"
 
+struct account;
 struct connections;
 struct connection;
 
@@ -42,13 +43,16 @@ int connections_admit(struct connections *connections, struct connection **ret);
 /* Whether it was one more than the total: it may stay where its caller has few. */
 bool connection_is_extra(const struct connection *connection);
 
+/* The same of another total, which the connection's kind has. */
+void connection_set_extra(struct connection *connection);
+
 /*
  * Watches the connection's socket, which is about to be given to gRPC, and releases the connection
- * when gRPC has closed it. 0; or a negative errno, and then it is still to be released, and
- * `released` is not called.
+ * when gRPC has closed it. It is charged to the account, which it references. 0; or a negative
+ * errno, and then it is still to be released, and `released` is not called.
  */
-int connection_watch(struct connection *connection, int fd, connection_released *released,
-		     void *userdata);
+int connection_watch(struct connection *connection, int fd, struct account *account,
+		     connection_released *released, void *userdata);
 
 /* Has the connections that are watched with this userdata closed, by gRPC as by the peer. */
 void connections_shut(struct connections *connections, const void *userdata);

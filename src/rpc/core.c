@@ -33,6 +33,7 @@ const struct rpc_limits rpc_limits_default = {
 	.connection_idle_usec = 300 * USEC_PER_SEC,
 	.keepalive_usec = 300 * USEC_PER_SEC,
 	.request_usec = 30 * USEC_PER_SEC,
+	.bar_usec = 30 * USEC_PER_SEC,
 };
 
 /* A connection is two descriptors, and one by TCP takes two more; other things need some, too. */
@@ -59,8 +60,9 @@ int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
 
 	if (!core)
 		return -ENOMEM;
+	core->limits = config->limits ? *config->limits : rpc_limits_default;
 	if (usage_table_new(USAGE_CONTROL_GROUPS, &core->usage) < 0 ||
-	    accounts_new(&core->accounts) < 0) {
+	    accounts_new(core->limits.bar_usec, &core->accounts) < 0) {
 		usage_table_free(core->usage);
 		free(core);
 		return -ENOMEM;
@@ -69,7 +71,6 @@ int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
 	core->manager = config->manager;
 	core->snapshots = manager_snapshots(config->manager);
 	core->journal = config->journal;
-	core->limits = config->limits ? *config->limits : rpc_limits_default;
 	fit_connections(&core->limits, config->tls && config->tls->certificate);
 	pthread_mutex_init(&core->waiting_lock, NULL);
 	pthread_mutex_init(&core->streams_lock, NULL);

@@ -29,13 +29,6 @@
  * gRPC stops reading.
  */
 #define PING_STRIKES_MAX 20000
-/*
- * gRPC takes in a message whole before it finds it too large. What all connections of a face may
- * hold is limited, therefore; beyond it gRPC cancels streams, of this face only.
- */
-#define QUOTA_USER (64 << 20)
-#define QUOTA_FEW  (16 << 20)
-
 /* So many refused calls may be on their way out at a time; no well-meaning client has as many. */
 #define REFUSED_MAX 1024
 
@@ -57,7 +50,6 @@ struct face {
 	struct caller caller;
 	grpc_server *server;
 	struct account *account;
-	atomic_uint refused;  /* calls that are on their way out */
 	atomic_bool overruns; /* that is on its way to the main loop */
 	struct loop_item overrun_item;
 	atomic_uint open; /* what gRPC has of us: slots, calls, and one until it is stopped */
@@ -76,7 +68,7 @@ static int to_ms(uint64_t usec)
 }
 
 /* The cures for what libgrpc leaves open by default; each has a test of its own. */
-grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes)
+grpc_server *face_make_server(const struct rpc_core *core, grpc_resource_quota *quota)
 {
 	int idle_ms = to_ms(core->limits.connection_idle_usec);
 	int keepalive_ms = to_ms(core->limits.keepalive_usec);
@@ -98,24 +90,19 @@ grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes)
 		{ GRPC_ARG_ALLOW_REUSEPORT, 0 },
 		{ GRPC_ARG_ENABLE_CHANNELZ, 0 },
 	};
-	grpc_resource_quota *quota = grpc_resource_quota_create(NULL);
 	grpc_arg args[ELEMENTSOF(rows) + 1];
 	const grpc_channel_args channel_args = { ELEMENTSOF(args), args };
-	grpc_server *server;
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
 		args[i] = (grpc_arg){ .type = GRPC_ARG_INTEGER,
 				      .key = (char *)rows[i].key,
 				      .value.integer = rows[i].value };
-	grpc_resource_quota_resize(quota, quota_bytes);
 	args[ELEMENTSOF(rows)] = (grpc_arg){
 		.type = GRPC_ARG_POINTER,
 		.key = (char *)GRPC_ARG_RESOURCE_QUOTA,
 		.value.pointer = { quota, grpc_resource_quota_arg_vtable() },
 	};
-	server = grpc_server_create(&channel_args, NULL);
-	grpc_resource_quota_unref(quota);
-	return server;
+	return grpc_server_create(&channel_args, NULL);
 }
 
 static void request(struct slot *slot)
@@ -231,7 +218,7 @@ int face_new(struct rpc_core *core, const struct caller *caller, const struct fa
 	face->handler = handler;
 	face->userdata = userdata;
 	face->n_slots = n_slots;
-	face->server = face_make_server(core, few ? QUOTA_FEW : QUOTA_USER);
+	face->server = face_make_server(core, account_quota(face->account));
 	grpc_server_register_completion_queue(face->server, queue_get(core->queue), NULL);
 	grpc_server_start(face->server);
 	face_open(face);
@@ -270,6 +257,11 @@ const struct caller *face_caller(const struct face *face)
 struct rpc_core *face_core(const struct face *face)
 {
 	return face->core;
+}
+
+struct account *face_account(const struct face *face)
+{
+	return face->account;
 }
 
 void face_add_connection(struct face *face, int fd, grpc_server_credentials *insecure)
@@ -318,7 +310,7 @@ void face_leave(struct face *face, bool is_stream)
 
 void face_enter_refused(struct face *face)
 {
-	if (atomic_fetch_add(&face->refused, 1) < REFUSED_MAX ||
+	if (atomic_fetch_add(account_refused(face->account), 1) < REFUSED_MAX ||
 	    atomic_exchange(&face->overruns, true))
 		return;
 	face_ref(face);
@@ -327,5 +319,5 @@ void face_enter_refused(struct face *face)
 
 void face_leave_refused(struct face *face)
 {
-	atomic_fetch_sub(&face->refused, 1);
+	atomic_fetch_sub(account_refused(face->account), 1);
 }

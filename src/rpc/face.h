@@ -33,10 +33,10 @@ struct face_handler {
 };
 
 /*
- * Makes the server object of a face, by the limits of the core alone. `quota_bytes` is what all its
- * connections may hold together. The caller owns it.
+ * Makes the server object of a face, by the limits of the core alone; the quota is what its
+ * connections may hold together, and is referenced by it. The caller owns it.
  */
-grpc_server *face_make_server(const struct rpc_core *core, size_t quota_bytes);
+grpc_server *face_make_server(const struct rpc_core *core, grpc_resource_quota *quota);
 
 /* Makes a face for a caller, ready to take connections. The handler must outlive it. 0 or -ENOMEM.
  */
@@ -47,6 +47,7 @@ struct face *face_unref(struct face *face);
 
 const struct caller *face_caller(const struct face *face);
 struct rpc_core *face_core(const struct face *face);
+struct account *face_account(const struct face *face);
 
 /* Hands a connected socket to gRPC, which owns it from now on. */
 void face_add_connection(struct face *face, int fd, grpc_server_credentials *insecure);

@@ -21,7 +21,10 @@
 
 #define LAST_WORDS_USEC (1 * USEC_PER_SEC) /* for what is still to be sent when the daemon ends */
 
-static_assert(PASSAGES_FILES < GATE_FILES, "the listener and the loop have some, too");
+#define ARRIVALS_MAX 512
+
+static_assert(PASSAGES_FILES + ARRIVALS_MAX < GATE_FILES,
+	      "the listener and the loop have some, too");
 
 /* A client on its way to the main loop. */
 struct arrival {
@@ -29,6 +32,7 @@ struct arrival {
 	LIST_ENTRY(arrival) link;
 	struct gate *gate;
 	struct name_list names;
+	bool extra;
 	int fd;
 };
 
@@ -49,6 +53,7 @@ struct gate {
 
 	pthread_mutex_t lock;
 	LIST_HEAD(, arrival) arrivals; /* guarded by lock: those the main loop has not taken */
+	unsigned n_arrivals;	       /* guarded by lock */
 };
 
 #define GATE_OF(pointer, member)                                                                   \
@@ -70,13 +75,30 @@ static void take_arrival(struct loop_item *item)
 
 	pthread_mutex_lock(&gate->lock);
 	LIST_REMOVE(arrival, link);
+	gate->n_arrivals--;
 	pthread_mutex_unlock(&gate->lock);
 	arrival->fd = -1;
-	gate->accepted(fd, &arrival->names, gate->userdata);
+	gate->accepted(fd, &arrival->names, arrival->extra, gate->userdata);
 	arrival_free(arrival);
 }
 
-static void on_opened(int fd, struct name_list *names, void *userdata)
+/* False where too many wait already: their tunnels may have ended meanwhile, so these are no bound.
+ */
+static bool add_arrival(struct gate *gate, struct arrival *arrival)
+{
+	bool room;
+
+	pthread_mutex_lock(&gate->lock);
+	room = gate->n_arrivals < ARRIVALS_MAX;
+	if (room) {
+		LIST_INSERT_HEAD(&gate->arrivals, arrival, link);
+		gate->n_arrivals++;
+	}
+	pthread_mutex_unlock(&gate->lock);
+	return room;
+}
+
+static void on_opened(int fd, struct name_list *names, bool extra, void *userdata)
 {
 	struct gate *gate = userdata;
 	struct arrival *arrival = calloc(1, sizeof(*arrival));
@@ -87,12 +109,12 @@ static void on_opened(int fd, struct name_list *names, void *userdata)
 		return;
 	}
 	*arrival = (struct arrival){
-		.item.run = take_arrival, .gate = gate, .names = *names, .fd = fd
+		.item.run = take_arrival, .gate = gate, .names = *names, .extra = extra, .fd = fd
 	};
-	pthread_mutex_lock(&gate->lock);
-	LIST_INSERT_HEAD(&gate->arrivals, arrival, link);
-	pthread_mutex_unlock(&gate->lock);
-	loop_queue_post(gate->to_main, &arrival->item);
+	if (add_arrival(gate, arrival))
+		loop_queue_post(gate->to_main, &arrival->item);
+	else
+		arrival_free(arrival);
 }
 
 static void on_emptied(void *userdata)

@@ -15,15 +15,15 @@
 #include "rpc/tls.h"
 
 /* Descriptors that a gate takes at most, beside those of the sockets that it hands on. */
-#define GATE_FILES 5200
+#define GATE_FILES 6400
 
 struct gate;
 
 /*
  * Called on the main loop's thread for each client with a good certificate; `fd` is owned by the
- * function, the names are lent.
+ * function, the names are lent. `extra` is that of struct passages_handler.
  */
-typedef void gate_accepted(int fd, const struct name_list *names, void *userdata);
+typedef void gate_accepted(int fd, const struct name_list *names, bool extra, void *userdata);
 
 /*
  * Takes over a listening TCP socket, also on failure, and begins to accept; `tls` is lent. 0 or a

@@ -10,19 +10,25 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define GUARD_FRAME_HEADER 9
 
-/* All zero is the state of a new connection. */
+/* What all connections of a caller count together; all zero at first. Any thread. */
+struct guard_meter {
+	atomic_uint resets;	 /* in this second */
+	_Atomic uint64_t second; /* CLOCK_MONOTONIC */
+};
+
+/* All zero but the meter, which must outlive it, is the state of a new connection. */
 struct guard {
+	struct guard_meter *meter;
 	uint32_t preface;   /* how much of the connection preface has come */
 	uint32_t left;	    /* of the present frame's payload */
 	uint32_t block;	    /* bytes of the present header block */
-	uint32_t resets;    /* in this second */
-	uint64_t second;    /* CLOCK_MONOTONIC */
 	const char *broken; /* which limit, in words; NULL: none yet */
 	uint8_t head[GUARD_FRAME_HEADER];
 	uint8_t n_head; /* how much of a frame's header has come */

@@ -91,7 +91,7 @@ static void on_identified(int error, const struct caller *caller, void *userdata
 	close(identification->fd);
 }
 
-/* Whether one more connection can be looked into; nobody can keep out the others by theirs. */
+/* Whether one more connection can be looked into; no single one can keep out the others. */
 static bool may_begin(const struct identifications *all, uid_t uid)
 {
 	const struct rpc_limits *limits = &all->core->limits;

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "rpc/accounts.h"
 #include "rpc/face.h"
 #include "rpc/members.h"
 
@@ -124,8 +125,10 @@ static void on_overrun(struct face *face, void *userdata)
 {
 	struct member *member = userdata;
 
-	log_notice("%s is disconnected: it goes on with calls though too many are refused",
-		   face_caller(face)->account);
+	if (account_bar(face_account(face)))
+		log_notice("%s is disconnected and kept out for a while: it goes on with calls "
+			   "though too many are refused",
+			   face_caller(face)->account);
 	connections_shut(member->all->connections, member);
 }
 
@@ -171,9 +174,9 @@ static void on_released(const char *broken, void *userdata)
 {
 	struct member *member = userdata;
 
-	if (broken && member->face)
-		log_notice("a connection of %s was closed: %s", face_caller(member->face)->account,
-			   broken);
+	if (broken && member->face && account_bar(face_account(member->face)))
+		log_notice("a connection of %s was closed, and it is kept out for a while: %s",
+			   face_caller(member->face)->account, broken);
 	member->n_connections--;
 	if (member->face && member->n_connections == 0)
 		member_stop(member);
@@ -186,6 +189,8 @@ static int connect_to(struct members *members, const struct caller *caller, unsi
 	struct member *member = find(members, caller);
 	int r;
 
+	if (accounts_bar(members->core->accounts, caller))
+		return -EACCES;
 	if (!member) {
 		r = member_new(members, caller, &member);
 		if (r < 0)
@@ -196,7 +201,7 @@ static int connect_to(struct members *members, const struct caller *caller, unsi
 	if (connection_is_extra(connection) && member->n_connections >= CONNECTIONS_FEW)
 		return -EMFILE;
 	member->n_connections++;
-	r = connection_watch(connection, fd, on_released, member);
+	r = connection_watch(connection, fd, face_account(member->face), on_released, member);
 	if (r < 0)
 		on_released(NULL, member);
 	else

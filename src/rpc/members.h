@@ -27,8 +27,9 @@ struct members *members_free(struct members *members);
 
 /*
  * Hands a counted connection to gRPC, on the face of its caller. Takes the connection and the
- * socket, also on failure. 0; -EUSERS where the caller has `limit` connections already; -EMFILE
- * where it is one more than all may have, and the caller has not few; or another negative errno.
+ * socket, also on failure. 0; -EACCES where the caller was cut off a moment ago; -EUSERS where it
+ * has `limit` connections already; -EMFILE where it is one more than all may have, and the caller
+ * has not few; or another negative errno.
  */
 int members_connect(struct members *members, const struct caller *caller, unsigned limit, int fd,
 		    struct connection *connection);

@@ -16,6 +16,7 @@
 
 #define HANDSHAKES_MAX 256
 #define OPEN_MAX       2000
+#define OPEN_EXTRA     256 /* for who has few, where others have taken all there are */
 #define CLOSING_MAX    256
 
 /* A connection is in one stage at a time; each stage is a list, oldest first. */
@@ -32,11 +33,12 @@ static const struct {
 	uint64_t usec;
 } bounds[STAGES] = {
 	[STAGE_HANDSHAKE] = { HANDSHAKES_MAX, 10 * USEC_PER_SEC },
-	[STAGE_OPEN] = { OPEN_MAX, UINT64_MAX }, /* what is idle or dead is gRPC's business */
+	[STAGE_OPEN] = { OPEN_MAX + OPEN_EXTRA,
+			 UINT64_MAX }, /* what is idle or dead is gRPC's business */
 	[STAGE_CLOSING] = { CLOSING_MAX, 10 * USEC_PER_SEC }, /* for who does not read to the end */
 };
 
-static_assert(HANDSHAKES_MAX + 2 * (OPEN_MAX + CLOSING_MAX) < PASSAGES_FILES,
+static_assert(HANDSHAKES_MAX + 2 * (OPEN_MAX + OPEN_EXTRA + CLOSING_MAX) < PASSAGES_FILES,
 	      "one in the handshake, two after it");
 
 struct passage {
@@ -131,7 +133,7 @@ static void on_opened(struct tunnel *tunnel, int fd, struct name_list *names, vo
 	leave_stage(passage);
 	enter_stage(passage, STAGE_OPEN);
 	if (all->n[STAGE_OPEN] <= bounds[STAGE_OPEN].most) {
-		all->handler->opened(fd, names, all->userdata);
+		all->handler->opened(fd, names, all->n[STAGE_OPEN] > OPEN_MAX, all->userdata);
 		return;
 	}
 	log_debug("a TLS connection was closed: there are too many");

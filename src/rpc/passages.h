@@ -14,14 +14,18 @@
 struct passages;
 
 struct passages_handler {
-	/* A client has shown a good certificate; the socket and the names are the function's. */
-	void (*opened)(int fd, struct name_list *names, void *userdata);
+	/*
+	 * A client has shown a good certificate; the socket and the names are the function's.
+	 * `extra`: it is one more than all should have, and may stay where it is one of few of its
+	 * subject's.
+	 */
+	void (*opened)(int fd, struct name_list *names, bool extra, void *userdata);
 	/* The last of those that had been opened is gone. */
 	void (*emptied)(void *userdata);
 };
 
 /* Descriptors that they take at most, beside those of the sockets that are handed on. */
-#define PASSAGES_FILES 5120
+#define PASSAGES_FILES 5632
 
 /* `tls` and the handler must outlive it. 0 or a negative errno. */
 int passages_new(sd_event *event, struct tls *tls, const struct passages_handler *handler,

@@ -58,7 +58,8 @@ static void on_emptied(void *userdata)
 
 static const char *why_closed(int error)
 {
-	return error == -EUSERS	  ? "its caller has too many"
+	return error == -EACCES	  ? "its caller was disconnected a moment ago"
+	       : error == -EUSERS ? "its caller has too many"
 	       : error == -EMFILE ? "there are too many"
 				  : strerrordesc_np(-error);
 }
@@ -107,7 +108,7 @@ static void on_client(int fd, void *userdata)
 	close(fd);
 }
 
-static void on_subject(int fd, const struct name_list *names, void *userdata)
+static void on_subject(int fd, const struct name_list *names, bool extra, void *userdata)
 {
 	struct rpc_server *server = userdata;
 	struct connection *connection;
@@ -118,6 +119,8 @@ static void on_subject(int fd, const struct name_list *names, void *userdata)
 	r = atomic_load(&server->core->stopping)
 		    ? -ESHUTDOWN
 		    : connections_admit(server->connections, &connection);
+	if (r == 0 && extra)
+		connection_set_extra(connection);
 	if (r == 0) {
 		connect_caller(server, &caller, fd, connection);
 		return;
@@ -226,7 +229,7 @@ int rpc_server_listen(struct rpc_server *server, int fd, enum rpc_face face)
 
 int rpc_server_reload(struct rpc_server *server)
 {
-	return server->tls ? tls_reload(server->tls) : 0;
+	return server->tls ? tls_reload(server->tls) : 1;
 }
 
 static void stop_listening(struct rpc_server *server)

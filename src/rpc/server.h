@@ -41,6 +41,7 @@ struct rpc_limits {
 	size_t stream_bytes;	       /* in the queues of all streams together */
 	uint64_t connection_idle_usec; /* a connection without a call is closed after this time */
 	uint64_t keepalive_usec;       /* a silent peer is asked after this time whether it lives */
+	uint64_t bar_usec;	       /* who floods the daemon is kept out for this time */
 	uint64_t request_usec;	       /* a call whose request has not come is cancelled after it */
 };
 
@@ -77,8 +78,8 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config,
 int rpc_server_listen(struct rpc_server *server, int fd, enum rpc_face face);
 
 /*
- * Reads certificates and keys anew, for connections from now on. 0 or a negative errno, with a line
- * in the log and the old ones kept.
+ * Reads certificates and keys anew, for connections from now on. 0; 1 where TCP is not served; or a
+ * negative errno, with a line in the log and the old ones kept.
  */
 int rpc_server_reload(struct rpc_server *server);
 

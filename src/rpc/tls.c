@@ -10,9 +10,8 @@
 #include <pthread.h>
 
 #include "common/log.h"
+#include "model/utf8.h"
 #include "rpc/tls.h"
-
-#define REASON_MAX 256
 
 struct tls {
 	const struct tls_files *files; /* not owned */
@@ -38,6 +37,22 @@ void tls_log_errors(int priority, const char *what)
 	ERR_clear_error();
 }
 
+bool tls_has_failed(const SSL *ssl, int result)
+{
+	return SSL_get_error(ssl, result) == SSL_ERROR_SSL;
+}
+
+void tls_explain(const SSL *ssl, char ret[REASON_MAX])
+{
+	long verified = SSL_get_verify_result(ssl);
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+	(void)snprintf(ret, REASON_MAX, "%s",
+		       verified != X509_V_OK ? X509_verify_cert_error_string(verified)
+		       : reason		     ? reason
+					     : "unknown reason");
+}
+
 /* HTTP/2 or nothing: gRPC has no other form. */
 static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_size,
 			   const unsigned char *offered, unsigned size, void *userdata)
@@ -58,7 +73,12 @@ static int no_passphrase(char *buffer, int size, int rwflag, void *userdata)
 	return -1;
 }
 
-/* Sessions are not resumed: a client that has been taken off the CA's files would come back. */
+/*
+ * Sessions are not resumed: a client whose certificate is signed by an authority that has been
+ * taken off the file would come back. An operation returns after each record, also one without data
+ * (KeyUpdate, say): by default OpenSSL goes on for as long as a client sends such records, and
+ * nobody else would be served. What is in the file of authorities is trusted, be it a root or not.
+ */
 static SSL_CTX *make_context(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -73,6 +93,8 @@ static SSL_CTX *make_context(void)
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+	X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
@@ -98,9 +120,11 @@ static const char *load_files(SSL_CTX *context, const struct tls_files *files)
 
 int tls_reload(struct tls *tls)
 {
-	SSL_CTX *context = make_context(), *former;
+	SSL_CTX *context, *former;
 	const char *wrong;
 
+	ERR_clear_error();
+	context = make_context();
 	if (!context)
 		return -ENOMEM;
 	wrong = load_files(context, tls->files);
@@ -172,11 +196,24 @@ SSL *tls_open(struct tls *tls, int fd)
 	return ssl;
 }
 
+/* Names go into messages and the log. */
+static bool is_printable(const char *text, size_t size)
+{
+	uint32_t c;
+
+	for (size_t i = 0, n; i < size; i += n) {
+		n = utf8_decode(text + i, size - i, &c);
+		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0))
+			return false;
+	}
+	return true;
+}
+
 static int add_text(struct name_list *names, const void *text, int size)
 {
 	char name[SUBJECT_MAX];
 
-	if (size <= 0 || size >= SUBJECT_MAX || memchr(text, '\0', (size_t)size))
+	if (size <= 0 || size >= SUBJECT_MAX || !is_printable(text, (size_t)size))
 		return 0;
 	memcpy(name, text, (size_t)size);
 	name[size] = '\0';

@@ -42,10 +42,19 @@ SSL *tls_open(struct tls *tls, int fd);
 
 /*
  * Names of the client's certificate after the handshake: its common names, then its alternative
- * names (DNS, URI, e-mail, IP address). One with a NUL in it, or of SUBJECT_MAX bytes or more, is
- * left out. 0 or -ENOMEM.
+ * names (DNS, URI, e-mail, IP address). One that is not printable UTF-8, or of SUBJECT_MAX bytes or
+ * more, is left out. 0 or -ENOMEM.
  */
 int tls_peer_names(const SSL *ssl, struct name_list *ret);
+
+/* Room for the words below, with the NUL. */
+#define REASON_MAX 256
+
+/* Whether an operation that returned no data has ended in an error of the protocol. */
+bool tls_has_failed(const SSL *ssl, int result);
+
+/* Says why the last handshake has failed, in OpenSSL's words; its errors are left to be cleared. */
+void tls_explain(const SSL *ssl, char ret[REASON_MAX]);
 
 /* Logs why OpenSSL could not do something, in its own words, and clears its errors. */
 void tls_log_errors(int priority, const char *what);

@@ -8,17 +8,28 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "common/log.h"
 #include "common/util.h"
 #include "rpc/tunnel.h"
 
 #define PIECE_MAX  SSL3_RT_MAX_PLAIN_LENGTH
 #define PIECES_MAX 8 /* in each direction at one wake-up, so that others get their turn */
+
+/* At most as often is a failed handshake logged. */
+#define LOG_EACH_USEC (1 * USEC_PER_SEC)
+
+/*
+ * What the kernel may hold for a client that does not read: it is charged to the daemon, and by
+ * default grows to megabytes for each.
+ */
+#define SOCKET_BUFFER_BYTES (128 * 1024)
 
 /* What one side gave and the other has not taken yet. */
 struct rest {
@@ -92,7 +103,10 @@ static ssize_t write_inner(struct tunnel *tunnel, const uint8_t *data, size_t si
 
 static ssize_t write_outer(struct tunnel *tunnel, const uint8_t *data, size_t size)
 {
-	int n = SSL_write(tunnel->ssl, data, (int)size);
+	int n;
+
+	ERR_clear_error(); /* SSL_get_error() would find what others have left */
+	n = SSL_write(tunnel->ssl, data, (int)size);
 
 	if (n > 0)
 		return n;
@@ -149,6 +163,7 @@ static enum step step_up(struct tunnel *tunnel)
 
 	if (tunnel->up.data)
 		return flush(tunnel, write_inner, &tunnel->up);
+	ERR_clear_error();
 	n = SSL_read(tunnel->ssl, piece, sizeof(piece));
 	return n > 0 ? pass_on(tunnel, write_inner, &tunnel->up, piece, (size_t)n)
 		     : ssl_step(tunnel, n);
@@ -254,8 +269,10 @@ static int open_inside(struct tunnel *tunnel)
 	int fd = -1, r;
 
 	SSL_get0_alpn_selected(tunnel->ssl, &protocol, &size);
-	if (size == 0) /* it has not asked for HTTP/2 */
+	if (size == 0) {
+		log_info("a TLS client has not asked for HTTP/2, as gRPC does");
 		return -EPROTO;
+	}
 	r = tls_peer_names(tunnel->ssl, &names);
 	if (r < 0)
 		return r;
@@ -267,17 +284,59 @@ static int open_inside(struct tunnel *tunnel)
 	return r;
 }
 
+/*
+ * For the administrator, who has to find out why somebody does not get in. Anybody can have this
+ * said, so it is said once in a second at most.
+ */
+static void log_refused(const struct tunnel *tunnel)
+{
+	static uint64_t next; /* the poller's thread's, of which there is one */
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage room;
+	} peer;
+	char host[NI_MAXHOST] = "an unknown address", why[REASON_MAX];
+	socklen_t size = sizeof(peer);
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	if (now < next)
+		return;
+	next = now + LOG_EACH_USEC;
+	if (getpeername(tunnel->outer.fd, &peer.any, &size) == 0)
+		(void)getnameinfo(&peer.any, size, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+	tls_explain(tunnel->ssl, why);
+	log_info("a TLS handshake with %s has failed: %s", host, why);
+}
+
+/*
+ * The alert that says why is on its way. Where the socket was closed with something unread in it,
+ * such as what a client sends at once, the kernel would drop that.
+ */
+static int part_refused(struct tunnel *tunnel)
+{
+	if (shutdown(tunnel->outer.fd, SHUT_WR) < 0)
+		return -errno;
+	tunnel->phase = PARTING;
+	return watch_outer(tunnel);
+}
+
 static void shake_hands(struct tunnel *tunnel)
 {
-	int n = SSL_accept(tunnel->ssl), r = 0;
+	int n, r = 0;
 
+	ERR_clear_error();
+	n = SSL_accept(tunnel->ssl);
 	tunnel->wanted = 0;
-	if (n == 1)
+	if (n == 1) {
 		r = open_inside(tunnel);
-	else if (ssl_step(tunnel, n) == STEP_END)
+	} else if (tls_has_failed(tunnel->ssl, n)) {
+		log_refused(tunnel);
+		r = part_refused(tunnel);
+	} else if (ssl_step(tunnel, n) == STEP_END) {
 		r = -ECONNABORTED;
-	else
+	} else {
 		r = poller_set(tunnel->poller, &tunnel->outer, tunnel->wanted);
+	}
 	if (r < 0)
 		tunnel->handler->over(tunnel, tunnel->userdata);
 	else if (n == 1)
@@ -301,10 +360,10 @@ static void on_outer(struct poller_watch *watch, uint32_t events)
 
 	if (events & (EPOLLERR | EPOLLHUP))
 		tunnel->handler->over(tunnel, tunnel->userdata);
-	else if (tunnel->inner.fd < 0)
-		shake_hands(tunnel);
 	else if (tunnel->phase == PARTING)
 		await_end(tunnel);
+	else if (tunnel->inner.fd < 0)
+		shake_hands(tunnel);
 	else
 		pump(tunnel);
 }
@@ -315,7 +374,7 @@ int tunnel_new(struct poller *poller, struct tls *tls, int fd, const struct tunn
 	       void *userdata, struct tunnel **ret)
 {
 	_cleanup_(tunnel_freep) struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
-	const int yes = 1;
+	const int yes = 1, bytes = SOCKET_BUFFER_BYTES;
 	int r;
 
 	if (!tunnel) {
@@ -328,6 +387,8 @@ int tunnel_new(struct poller *poller, struct tls *tls, int fd, const struct tunn
 				   .outer = { .run = on_outer, .fd = fd },
 				   .inner.fd = -1 };
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	tunnel->ssl = tls_open(tls, fd);
 	if (!tunnel->ssl)
 		return -ENOMEM;

@@ -148,14 +148,17 @@ static void accept_all(int listener)
 int main(int argc, char *argv[])
 {
 	const struct rpc_core core = { .limits = rpc_limits_default };
+	grpc_resource_quota *quota;
 	pthread_t thread;
 	int listener;
 
 	if (argc != 2)
 		return 2;
 	grpc_init();
+	quota = grpc_resource_quota_create(NULL);
+	grpc_resource_quota_resize(quota, QUOTA_BYTES);
 	queue = grpc_completion_queue_create_for_next(NULL);
-	server = face_make_server(&core, QUOTA_BYTES);
+	server = face_make_server(&core, quota);
 	grpc_server_register_completion_queue(server, queue, NULL);
 	grpc_server_start(server);
 	for (int i = 0; i < REQUESTED; i++)

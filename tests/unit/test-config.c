@@ -44,7 +44,7 @@ static void test_values(void)
 	is_int(read_over("[Manager]\nMaxIndexers=7\nLogLevel=debug\nDrainTimeoutSec=9\n"
 			 "[Limits]\nMaxIndexersPerUser=3\nMaxDescendants=0\nMaxDepth=1\n"
 			 "MaxConnectionsPerUser=11\nMaxCallsPerIndexer=12\nMaxStreams=13\n"
-			 "KeepaliveSec=2\nIdleTimeoutSec=86400\n"
+			 "KeepaliveSec=2\nIdleTimeoutSec=86400\nKeepOutSec=0\n"
 			 "[Listen]\nCertificate=/a\nKey=/b\nClientCA=/c\nKey=/d\n",
 			 &config),
 	       0, "all kinds of values");
@@ -58,6 +58,7 @@ static void test_values(void)
 	is_int(config.limits.calls_per_indexer, 12, "MaxCallsPerIndexer=");
 	is_int(config.limits.streams, 13, "MaxStreams=");
 	is_int((long long)config.limits.keepalive_usec, 2000000, "KeepaliveSec=");
+	is_int((long long)config.limits.bar_usec, 0, "KeepOutSec=");
 	is_int((long long)config.limits.connection_idle_usec, 86400000000, "IdleTimeoutSec=");
 	is_str(config.tls.certificate, "/a", "Certificate=");
 	is_str(config.tls.key, "/d", "of a path the last value counts");

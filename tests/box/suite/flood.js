@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A hostile peer as a process of its own: node flood.js KIND SECONDS. It sends frames of that kind as
-// fast as the daemon takes them, and does not read what comes back; then it prints how many it sent.
+// A hostile peer as a process of its own: node flood.js KIND SECONDS. On several connections it sends
+// frames of that kind as fast as the daemon takes them, does not read what comes back, and connects
+// again when it is cut off; then it prints how many it sent.
 'use strict';
 
 const { block, FLAG, frame, raw } = require('./hostile');
@@ -22,9 +23,14 @@ const KINDS = {
 	PRIORITY: once(frame('PRIORITY', 0, 3, Buffer.from([0, 0, 0, 0, 1]))),
 	CONTINUATION: once(frame('CONTINUATION', 0, 1, Buffer.alloc(100, 0x40))),
 	RST_STREAM: once(frame('RST_STREAM', 0, 1, reset)),
+	'calls that nobody reads': () => {
+		stream += 2;
+		return Buffer.concat([frame('HEADERS', FLAG.END_HEADERS, stream, block()),
+			frame('DATA', FLAG.END_STREAM, stream, Buffer.alloc(5))]);
+	},
 };
 
-async function flood(make, headers, end) {
+async function connection(make, headers, end) {
 	const peer = raw();
 	let sent = 0;
 	peer.begin();
@@ -44,13 +50,23 @@ async function flood(make, headers, end) {
 			});
 		await new Promise((resolve) => setImmediate(resolve));
 	}
+	peer.socket.destroy();
+	return sent;
+}
+
+async function flood(make, headers, end) {
+	let sent = 0;
+	while (Date.now() < end) {
+		sent += await connection(make, headers, end);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
 	return sent;
 }
 
 async function main(kind, seconds) {
 	const headers = kind === 'CONTINUATION' ? 0 : FLAG.END_HEADERS;
 	const end = Date.now() + 1_000 * seconds;
-	const sent = await Promise.all([0, 1, 2].map(() => flood(KINDS[kind], headers, end)));
+	const sent = await Promise.all(Array.from({ length: 8 }, () => flood(KINDS[kind], headers, end)));
 	console.log(sent.reduce((a, b) => a + b));
 	process.exit(0);
 }

@@ -7,8 +7,8 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const tls = require('node:tls');
-const { assert, call, explain, grpc, health, later, project, refused, restart, run, Runner, served, sh,
-	sleep, test, until, within } = require('./lib');
+const { assert, background, call, explain, grpc, health, later, project, refused, restart, run, Runner,
+	served, sh, sleep, test, until, within } = require('./lib');
 const { configure, misconfigure } = require('./people');
 const { descriptors, resident } = require('./hostile');
 const { SERVER, authority, certificate, key, pem, read } = require('./pki');
@@ -251,6 +251,49 @@ test('peers that show no certificate keep nobody out, and are closed', async () 
 	await until(() => closed === mute.length, { limit: 20_000 });
 	await until(() => descriptors() < before + 20);
 });
+
+test('records without data keep the thread from nobody', async () => {
+	await listen();
+	const from = client('ci');
+	await ask(from, 'ListIndexers');
+	// `K` has openssl send a KeyUpdate that asks for another. A stranger needs no more than a certificate.
+	const said = [0, 1, 2].map((i) => `/tmp/key-updates-${i}`);
+	const peers = said.map((file) => background('/bin/bash', ['-c', `yes K | nice openssl s_client -connect ${ADDRESS} ` +
+		`-alpn h2 -cert ${pem('stranger')} -key ${key('stranger')} -CAfile ${pem('ca')} >/dev/null 2>${file}`]));
+	later(() => peers.forEach((peer) => sh(`pkill -P ${peer.pid}`)));
+	await until(() => said.every((file) => fs.existsSync(file) && /KEYUPDATE/.test(fs.readFileSync(file))));
+	for (let i = 0; i < 12; i++)
+		await ask(i % 2 ? from : client('spiffe'), 'ListIndexers');
+});
+
+test('why a client is refused is in the journal, and reaches the client as an alert', async () => {
+	await listen();
+	const { stderr } = sh(`openssl s_client -connect ${ADDRESS} -alpn h2 -cert ${pem('ci-of-other')} ` +
+		`-key ${key('ci-of-other')} -CAfile ${pem('ca')} < <(sleep 10)`);
+	assert.match(stderr, /alert unknown ca/);
+	await until(() => /a TLS handshake with (::ffff:127\.0\.0\.1|::1) has failed: .*certificate/.test(
+		run('journalctl -q -u indexerd.service -o cat -n 20')));
+});
+
+test('where all connections are taken, each subject may still have some', async () => {
+	await listen(`${LISTEN}[Limits]\nMaxConnectionsPerUser=2100\n`);
+	const sockets = [];
+	later(() => sockets.forEach((socket) => socket.destroy()));
+	const session = { host: 'localhost', port: PORT, ca: read('ca.pem'), ALPNProtocols: ['h2'] };
+	let closed = 0;
+	for (let i = 0; i < 2_050; i++) {
+		const socket = tls.connect({ ...session, key: read('ci.key'), cert: read('ci.pem') });
+		socket.on('error', () => {});
+		socket.on('close', () => closed++);
+		socket.resume();
+		sockets.push(socket);
+		if (i % 50 === 49)
+			await new Promise((resolve) => socket.once('secureConnect', resolve).once('close', resolve));
+	}
+	await until(() => closed >= 50);
+	assert.ok(closed < 100, `${closed} are closed`);
+	assert.equal((await ask(client('spiffe'), 'ListIndexers')).indexers.length, 0);
+}, { limit: 100_000 });
 
 test('connections of one subject are limited, and given back', async () => {
 	await listen(`${LISTEN}[Limits]\nMaxConnectionsPerUser=5\n`);

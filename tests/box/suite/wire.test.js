@@ -119,6 +119,7 @@ const flood = (who, kind, seconds) => new Promise((resolve, reject) => {
 
 for (const kind of KINDS)
 	test(`a flood by one user, ${kind}: bounded memory, and no call of another user fails`, async () => {
+		await configure('[Limits]\nKeepOutSec=1\n');
 		let sent = 0, most = 0;
 		const watch = setInterval(() => (most = Math.max(most, resident())), 200);
 		later(() => clearInterval(watch));
@@ -129,6 +130,19 @@ for (const kind of KINDS)
 		// And the user who did it is served again when it is over.
 		await until(() => call('ListIndexers', {}, { address: as(bob) }).then(() => true, () => false));
 	});
+
+test('who has flooded the daemon is kept out for a while, and nobody else is', async () => {
+	await configure('[Limits]\nKeepOutSec=4\n');
+	await flood(bob, 'calls that nobody reads', 1);
+	const begin = Date.now();
+	assert.ok(await call('ListIndexers', {}, { address: as(carol), deadline: 5_000 }));
+	const isServed = () => call('ListIndexers', {}, { address: as(bob), deadline: 1_000 }).then(() => true, () => false);
+	assert.equal(await isServed(), false);
+	await until(isServed);
+	assert.ok(Date.now() - begin > 1_000);
+	assert.match(run('journalctl -q -u indexerd.service -o cat -n 20'),
+		new RegExp(`user:${bob.uid} is disconnected and kept out for a while`));
+});
 
 test('who pings all the time is sent away', async () => {
 	const peer = raw();
