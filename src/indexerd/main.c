@@ -253,9 +253,8 @@ static int usage(FILE *f)
 	fprintf(f,
 		"Usage: indexerd [--check | --help | --version]\n\n"
 		"Runs blockchain indexers as transient systemd services. It is started by systemd\n"
-		"with its sockets; see indexerd(8). With --check it only reads its configuration, "
-		"and\n"
-		"says what is wrong with it.\n");
+		"with its sockets; see indexerd(8). With --check it only reads its configuration,\n"
+		"and says what is wrong with it.\n");
 	return f == stdout ? 0 : 2;
 }
 

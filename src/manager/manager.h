@@ -35,8 +35,7 @@ extern const struct manager_quotas manager_quotas_default;
 
 struct manager_config {
 	const char *registry_path;
-	const char
-		*credentials_dir; /* specs for indexer-exec, one for each run of each; root's own */
+	const char *credentials_dir;	 /* indexer-exec's specs, one for each run; root's own */
 	const char *const *runtime_dirs; /* NULL-terminated, most important first */
 	const char *runner_address;	 /* gRPC target that indexers are given */
 	const char *exec_path;		 /* indexer-exec */

@@ -13,6 +13,8 @@
 #include "model/utf8.h"
 #include "rpc/tls.h"
 
+#define WORDS_MAX 1024
+
 struct tls {
 	const struct tls_files *files; /* not owned */
 	pthread_mutex_t lock;
@@ -101,37 +103,43 @@ static SSL_CTX *make_context(void)
 	return context;
 }
 
-/* Names the key of the configuration whose file is wrong, or returns NULL. */
-static const char *load_files(SSL_CTX *context, const struct tls_files *files)
+/* A key of the configuration and the file that it names. */
+struct named_file {
+	const char *key, *path;
+};
+
+/* Says which file is wrong; none where all are loaded. */
+static struct named_file load_files(SSL_CTX *context, const struct tls_files *files)
 {
 	STACK_OF(X509_NAME) * asked; /* tells clients with several certificates which to show */
 
 	if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1)
-		return "Certificate=";
+		return (struct named_file){ "Certificate", files->certificate };
 	if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_check_private_key(context) != 1)
-		return "Key=";
+		return (struct named_file){ "Key", files->key };
 	if (SSL_CTX_load_verify_file(context, files->client_ca) != 1 ||
 	    !(asked = SSL_load_client_CA_file(files->client_ca)))
-		return "ClientCA=";
+		return (struct named_file){ "ClientCA", files->client_ca };
 	SSL_CTX_set_client_CA_list(context, asked);
-	return NULL;
+	return (struct named_file){};
 }
 
 int tls_reload(struct tls *tls)
 {
 	SSL_CTX *context, *former;
-	const char *wrong;
+	struct named_file wrong;
 
 	ERR_clear_error();
 	context = make_context();
 	if (!context)
 		return -ENOMEM;
 	wrong = load_files(context, tls->files);
-	if (wrong) {
-		char what[REASON_MAX];
+	if (wrong.key) {
+		char what[WORDS_MAX];
 
-		(void)snprintf(what, sizeof(what), "%s in [Listen] of indexerd.conf", wrong);
+		(void)snprintf(what, sizeof(what), "%s=%s in [Listen] of indexerd.conf", wrong.key,
+			       wrong.path);
 		tls_log_errors(LOG_ERR, what);
 		SSL_CTX_free(context);
 		return -EINVAL;
