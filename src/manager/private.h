@@ -109,6 +109,7 @@ struct manager {
 	struct entry *queue_head, *queue_tail; /* to be decided upon */
 	sd_event_source *deferred;
 	sd_event_source *settle;       /* when entries that are settling are taken up, or off */
+	uint64_t settling_since;       /* CLOCK_MONOTONIC, of the first of them; 0: none is */
 	size_t n_operations;	       /* under way, stops not counted */
 	sd_event_source *look_again;   /* where systemd's units could not be listed, or NULL */
 	sd_event_source *record_again; /* where the registry lacks something, or NULL */

@@ -13,8 +13,9 @@
 
 #define PROPERTY_GROUP "ControlGroup"
 
-/* Signals that belong together come within so long. */
-#define SETTLE_USEC (30 * USEC_PER_MSEC)
+/* Signals that belong together come one soon after the other; but nobody waits for ever. */
+#define SETTLE_USEC	(30 * USEC_PER_MSEC)
+#define SETTLE_MAX_USEC (300 * USEC_PER_MSEC)
 
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
@@ -366,6 +367,7 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 	struct manager *manager = userdata;
 
 	(void)source, (void)usec;
+	manager->settling_since = 0;
 	for (size_t i = 0; i < manager->n_entries; i++)
 		if (manager->entries[i]->settling)
 			take_up(manager->entries[i]);
@@ -392,14 +394,16 @@ static bool is_awaited(const struct entry *entry)
  */
 static void settle_later(struct entry *entry)
 {
-	sd_event_source *settle = entry->manager->settle;
-	int on;
+	struct manager *manager = entry->manager;
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
 
 	entry->settling = true;
-	if (sd_event_source_get_enabled(settle, &on) >= 0 && on != SD_EVENT_OFF)
-		return;
-	if (sd_event_source_set_time_relative(settle, SETTLE_USEC) < 0 ||
-	    sd_event_source_set_enabled(settle, SD_EVENT_ONESHOT) < 0)
+	if (manager->settling_since == 0)
+		manager->settling_since = now;
+	if (sd_event_source_set_time(
+		    manager->settle,
+		    MIN(now + SETTLE_USEC, manager->settling_since + SETTLE_MAX_USEC)) < 0 ||
+	    sd_event_source_set_enabled(manager->settle, SD_EVENT_ONESHOT) < 0)
 		take_up(entry);
 }
 

@@ -25,7 +25,7 @@ async function meanwhile(who, function_) {
 	const calls = (async () => {
 		while (going) {
 			const begin = Date.now();
-			await call('ListIndexers', {}, { address, deadline: 5_000 });
+			await call('ListIndexers', {}, { address, deadline: 10_000 });
 			longest = Math.max(longest, Date.now() - begin);
 			n++;
 			await sleep(5);
