@@ -19,6 +19,7 @@
 #define FIELD_SOURCE  "indexer.project_source"
 #define FIELD_DIR     "indexer.project_dir"
 #define FIELD_SCRIPT  "indexer.script"
+#define FIELD_PRESET  "indexer.preset"
 
 struct check {
 	const struct runtime_set *set;
@@ -71,6 +72,29 @@ static int check_runtime(struct check *c)
 	}
 	return refuse_argument(c, "RUNTIME_UNKNOWN", FIELD_RUNTIME,
 			       FIELD_RUNTIME ": there is no runtime '%s'; known: %s", name, names);
+}
+
+static bool uses_preset(const struct runtime *runtime)
+{
+	if (template_uses(runtime->exec, TEMPLATE_PRESET) ||
+	    (runtime->needs && template_uses(runtime->needs, TEMPLATE_PRESET)))
+		return true;
+	for (size_t i = 0; i < runtime->n_environment; i++)
+		if (template_uses(runtime->environment[i].value, TEMPLATE_PRESET))
+			return true;
+	return false;
+}
+
+/* What would not be used is refused, not passed over. */
+static int check_preset(struct check *c)
+{
+	const char *preset = c->definition->preset;
+
+	if (isempty(preset) || uses_preset(c->runtime))
+		return 0;
+	return refuse_argument(c, "PRESET_UNUSED", FIELD_PRESET,
+			       FIELD_PRESET ": '%s' would not be used: runtime '%s' has no presets",
+			       preset, c->runtime->name);
 }
 
 static bool has_suffix(const char *s, const char *suffix)
@@ -227,6 +251,7 @@ static int run_checks(struct check *c)
 	int r;
 
 	r = check_runtime(c);
+	r = r != 0 ? r : check_preset(c);
 	/* Before the others, which take project_dir and script for relative paths. */
 	r = r != 0 ? r : definition_validate_paths(c->definition, c->refusal);
 	r = r != 0 ? r : check_source(c);

@@ -351,6 +351,36 @@ static void make_project(void)
 	sh("touch p/d/.apibara/build/start.mjs");
 }
 
+static void test_preset(void)
+{
+	static const struct {
+		const char *runtime, *preset;
+		bool refused;
+	} cases[] = {
+		{ "apibara", "main", false },
+		{ "node", "", false },
+		{ "node", "main", true },
+		{ "exec", "main", true },
+	};
+	struct runtime_set *set = load(SHIPPED_RUNTIMES, NULL);
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		_cleanup_refusal_ struct refusal refusal = {};
+		struct definition *d = definition_make(cases[i].runtime, "/mnt/p", "d", "run");
+		const struct runtime *runtime = NULL;
+		bool is_refused;
+
+		if (string_set(&d->preset, cases[i].preset) < 0)
+			abort();
+		is_refused = runtime_resolve(set, d, &runtime, &refusal) == REFUSED &&
+			     streq(refusal.reason, "PRESET_UNUSED");
+		ok(is_refused == cases[i].refused, "%s with preset '%s': %s", cases[i].runtime,
+		   cases[i].preset, is_refused ? refusal.message : "taken");
+		definition_unref(d);
+	}
+	runtime_set_free(set);
+}
+
 static void test_place(void)
 {
 	static const struct expected cases[] = {
@@ -570,6 +600,7 @@ int main(void)
 		return tap_done();
 	}
 	make_project();
+	test_preset();
 	test_place();
 	test_access();
 	test_override();
