@@ -12,8 +12,9 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/cleanup.sh"
 
-# Most jobs wait for a host more than they compute.
-pool_places=$(($(nproc) + 1))
+# Most jobs wait for a host more than they compute; but where all processors are busy, what a test waits
+# for may take long.
+pool_places=$(nproc)
 
 # A job has this long to clean up when it is told to end.
 _pool_patience=90

@@ -106,7 +106,8 @@ test('many programs that end at once: none is called a failed start, nor a succe
 		for (const [id, script] of ids) {
 			const { last_exit } = await reached(id, script === 'well.sh' ? 'STATE_STOPPED' : 'STATE_FAILED');
 			assert.equal(last_exit.reason, 'REASON_EXITED', id);
-			assert.equal(show(unit(id), 'NRestarts').NRestarts, '0', id);
+			assert.equal(show(unit(id), 'NRestarts').NRestarts, '0',
+				`${id}: ${sh(`journalctl -q -o short-precise -u ${unit(id)}`).stdout}`);
 		}
 		await Promise.all(ids.map(([id]) => call('DeleteIndexer', { name: `indexers/${id}` })));
 	}
