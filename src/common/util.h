@@ -30,6 +30,10 @@
 #define USEC_PER_MSEC 1000ULL
 #define NSEC_PER_USEC 1000ULL
 
+/* The structure of a type, whose member the pointer points to. */
+#define CONTAINER_OF(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
 /* A uid, an invocation id or a boot id in text: 32 hexadecimal digits and the NUL. */
 #define ID128_TEXT_MAX 33
 

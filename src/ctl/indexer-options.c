@@ -94,8 +94,9 @@ const struct option_row indexer_option_rows[] = {
 	  "the indexer to be deleted together with", "indexer.spawned_by" },
 };
 
-void indexer_options_clear(struct indexer_options *options)
+void indexer_options_clear(void *userdata)
 {
+	struct indexer_options *options = userdata;
 	struct map_options *maps[] = { &options->labels, &options->environment };
 
 	for (size_t i = 0; i < ELEMENTSOF(maps); i++) {

@@ -26,7 +26,7 @@ struct indexer_options {
 	Indexerd__V1__Policy policy;
 };
 
-void indexer_options_clear(struct indexer_options *options);
+void indexer_options_clear(void *options);
 
 /*
  * The rows, whose config is a struct indexer_options. The table is one, and each verb has a part of

@@ -54,11 +54,6 @@ static int run_create(struct ctl *ctl, void *config, char **operands)
 	return r < 0 ? r : send_create(ctl, operands[0], &message.indexer);
 }
 
-static void clear_create(void *config)
-{
-	indexer_options_clear(config);
-}
-
 const struct verb verb_create = {
 	.name = "create",
 	.operands = "ID",
@@ -68,5 +63,5 @@ const struct verb verb_create = {
 	.n_options = CREATE_OPTIONS,
 	.config_size = sizeof(struct indexer_options),
 	.run = run_create,
-	.clear = clear_create,
+	.clear = indexer_options_clear,
 };

@@ -65,11 +65,6 @@ static int run_update(struct ctl *ctl, void *config, char **operands)
 	return r < 0 ? r : send_update(ctl, &message.indexer, &paths);
 }
 
-static void clear_update(void *config)
-{
-	indexer_options_clear(config);
-}
-
 const struct verb verb_update = {
 	.name = "update",
 	.operands = "ID",
@@ -79,5 +74,5 @@ const struct verb verb_update = {
 	.n_options = UPDATE_OPTIONS,
 	.config_size = sizeof(struct indexer_options),
 	.run = run_update,
-	.clear = clear_update,
+	.clear = indexer_options_clear,
 };

@@ -24,17 +24,6 @@ static const char *skip_blanks(const char *p, const char *end)
 	return p;
 }
 
-/* The closing quote of the string whose first byte is at p, or NULL. */
-static const char *string_end(const char *p, const char *end)
-{
-	for (; p < end; p++) {
-		if (*p == '"')
-			return p;
-		p += *p == '\\';
-	}
-	return NULL;
-}
-
 /* What follows a value of any kind: the comma or bracket behind it, or NULL. */
 static const char *skip_value(const char *p, const char *end)
 {
@@ -43,7 +32,7 @@ static const char *skip_value(const char *p, const char *end)
 	for (; p < end; p++)
 		switch (*p) {
 		case '"':
-			p = string_end(p + 1, end);
+			p = scan_string_end(p + 1, end);
 			if (!p)
 				return NULL;
 			break;
@@ -83,7 +72,7 @@ static enum level value_level(const char *p, const char *end)
 
 	if (p == end || *p != '"')
 		return number_level(p, end);
-	close = string_end(p + 1, end);
+	close = scan_string_end(p + 1, end);
 	return close ? scan_level(p + 1, (size_t)(close - p) - 1) : LEVEL_UNKNOWN;
 }
 
@@ -98,7 +87,7 @@ static bool head(struct log_line *line)
 
 		if (key == end || *key++ != '"')
 			return false;
-		close = string_end(key, end);
+		close = scan_string_end(key, end);
 		if (!close)
 			return false;
 		p = skip_blanks(close + 1, end);

@@ -15,11 +15,9 @@ static const char *take_value(const char *p, const char *end, const char **ret)
 	const char *q;
 
 	if (p < end && *p == '"') {
-		for (q = p + 1; q < end && *q != '"'; q++)
-			q += *q == '\\';
-		q = MIN(q, end);
-		*ret = q;
-		return q < end ? q + 1 : end;
+		q = scan_string_end(p + 1, end);
+		*ret = q ? q : end;
+		return q ? q + 1 : end;
 	}
 	q = memchr(p, ' ', (size_t)(end - p));
 	*ret = q ? q : end;

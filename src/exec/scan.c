@@ -47,6 +47,16 @@ const char *scan_spaces(const char *p, const char *end)
 	return p;
 }
 
+const char *scan_string_end(const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		if (*p == '"')
+			return p;
+		p += *p == '\\';
+	}
+	return NULL;
+}
+
 static bool is_word(const char *word, size_t size, const char *name)
 {
 	return strlen(name) == size && strncasecmp(word, name, size) == 0;

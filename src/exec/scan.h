@@ -24,6 +24,9 @@ bool scan_begins_with_one_of(const char *p, const char *end, const char *const *
 /* The first byte from p on that is no space. */
 const char *scan_spaces(const char *p, const char *end);
 
+/* The closing quote of the string whose first byte is at p, a backslash escaping one; or NULL. */
+const char *scan_string_end(const char *p, const char *end);
+
 /* The level of a word, case ignored ("warn", "CRITICAL", slog's "DEBUG-4"), or UNKNOWN. */
 enum level scan_level(const char *word, size_t size);
 

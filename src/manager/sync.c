@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "manager/private.h"
 
 #define PROPERTY_GROUP "ControlGroup"
@@ -376,10 +377,7 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 
 int sync_setup(struct manager *manager)
 {
-	int r = sd_event_add_time_relative(manager->event, &manager->settle, CLOCK_MONOTONIC, 0, 1,
-					   on_settled, manager);
-
-	return r < 0 ? r : sd_event_source_set_enabled(manager->settle, SD_EVENT_OFF);
+	return timer_new(manager->event, 1, on_settled, manager, &manager->settle);
 }
 
 /* Something waits for what the unit does now. */

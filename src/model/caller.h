@@ -43,6 +43,12 @@ static inline bool caller_is_indexer(const struct caller *caller)
 	return caller->indexer_uid[0] != '\0';
 }
 
+/* Little is set aside for an indexer, and for who is refused anyhow. */
+static inline bool caller_needs_little(const struct caller *caller)
+{
+	return caller_is_indexer(caller) || caller->rights == RIGHTS_NONE;
+}
+
 /* Root's account: quotas are not for the administrator. */
 #define CALLER_ACCOUNT_ROOT "user:0"
 

@@ -122,14 +122,14 @@ static struct account *find_locked(const struct accounts *accounts, const struct
 
 static struct account *add_locked(struct accounts *accounts, const struct caller *caller)
 {
-	bool few = caller_is_indexer(caller) || caller->rights == RIGHTS_NONE;
 	struct account *account = calloc(1, sizeof(*account));
 
 	if (!account)
 		return NULL;
 	account->all = accounts;
 	account->quota = grpc_resource_quota_create(NULL);
-	grpc_resource_quota_resize(account->quota, few ? QUOTA_FEW : QUOTA_USER);
+	grpc_resource_quota_resize(account->quota,
+				   caller_needs_little(caller) ? QUOTA_FEW : QUOTA_USER);
 	strcpy(account->name, caller->account);
 	strcpy(account->indexer_uid, caller->indexer_uid);
 	TAILQ_INSERT_HEAD(&accounts->list, account, link);
@@ -188,7 +188,7 @@ bool account_bar(struct account *account)
 	return is_news;
 }
 
-bool accounts_bar(struct accounts *accounts, const struct caller *caller)
+bool accounts_is_barred(struct accounts *accounts, const struct caller *caller)
 {
 	const struct account *account;
 	bool barred;

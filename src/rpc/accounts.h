@@ -49,7 +49,7 @@ struct guard_meter *account_meter(struct account *account);
 bool account_bar(struct account *account);
 
 /* Whether the caller is kept out at present. */
-bool accounts_bar(struct accounts *accounts, const struct caller *caller);
+bool accounts_is_barred(struct accounts *accounts, const struct caller *caller);
 
 /* The number of its calls that were refused and are still on their way out. */
 atomic_uint *account_refused(struct account *account);

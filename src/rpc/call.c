@@ -51,9 +51,6 @@ struct call {
 	void (*on_loop)(struct call *call);
 };
 
-#define CALL_OF(pointer, member)                                                                   \
-	((struct call *)(void *)((char *)(pointer)-offsetof(struct call, member)))
-
 struct call *call_ref(struct call *call)
 {
 	atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
@@ -141,7 +138,7 @@ void call_batch_done(struct call *call)
 
 static void on_finish(struct tag *tag, bool success)
 {
-	struct call *call = CALL_OF(tag, on_finish);
+	struct call *call = CONTAINER_OF(tag, struct call, on_finish);
 
 	(void)success;
 	grpc_slice_unref(call->details.value);
@@ -150,7 +147,7 @@ static void on_finish(struct tag *tag, bool success)
 
 static void on_close(struct tag *tag, bool success)
 {
-	struct call *call = CALL_OF(tag, on_close);
+	struct call *call = CONTAINER_OF(tag, struct call, on_close);
 
 	(void)success;
 	pthread_mutex_lock(&call->lock);
@@ -248,7 +245,7 @@ void call_answer(struct call *call, int r, struct refusal *refusal)
 
 static void run_on_loop(struct loop_item *item)
 {
-	struct call *call = CALL_OF(item, item);
+	struct call *call = CONTAINER_OF(item, struct call, item);
 
 	call->on_loop(call);
 }
@@ -380,7 +377,7 @@ static int end_without_message(struct call *call, struct refusal *refusal)
 
 static void on_message(struct tag *tag, bool success)
 {
-	struct call *call = CALL_OF(tag, on_message);
+	struct call *call = CONTAINER_OF(tag, struct call, on_message);
 	grpc_byte_buffer *buffer = TAKE(call->incoming);
 	_cleanup_refusal_ struct refusal refusal = { 0 };
 	int r;

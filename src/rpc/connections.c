@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/poller.h"
+#include "common/timer.h"
 #include "common/util.h"
 #include "rpc/accounts.h"
 #include "rpc/connections.h"
@@ -65,9 +66,7 @@ static bool is_still_theirs(const struct connection *connection)
 
 static int look_again_later(struct connections *all)
 {
-	int r = sd_event_source_set_time_relative(all->look_again, LOOK_AGAIN_USEC);
-
-	return r < 0 ? r : sd_event_source_set_enabled(all->look_again, SD_EVENT_ONESHOT);
+	return timer_start(all->look_again, LOOK_AGAIN_USEC);
 }
 
 static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
@@ -86,8 +85,7 @@ static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void on_hangup(struct poller_watch *watch, uint32_t events)
 {
-	struct connection *connection =
-		(struct connection *)(void *)((char *)watch - offsetof(struct connection, hangup));
+	struct connection *connection = CONTAINER_OF(watch, struct connection, hangup);
 	struct connections *all = connection->all;
 
 	(void)events;
@@ -116,10 +114,7 @@ int connections_new(sd_event *event, unsigned total, unsigned extra, struct conn
 	r = poller_new(event, &all->poller);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time_relative(event, &all->look_again, CLOCK_MONOTONIC, 0, 0,
-				       on_look_again, all);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(all->look_again, SD_EVENT_OFF);
+	r = timer_new(event, 0, on_look_again, all, &all->look_again);
 	if (r < 0)
 		return r;
 	*ret = TAKE(all);

@@ -167,8 +167,7 @@ void face_close(struct face *face)
 /* On the main loop's thread. */
 static void report_stopped(struct loop_item *item)
 {
-	struct face *face =
-		(struct face *)(void *)((char *)item - offsetof(struct face, stopped_item));
+	struct face *face = CONTAINER_OF(item, struct face, stopped_item);
 
 	face->handler->stopped(face, face->userdata);
 }
@@ -176,8 +175,7 @@ static void report_stopped(struct loop_item *item)
 /* On the main loop's thread; the owner may have let go of the face meanwhile. */
 static void report_overrun(struct loop_item *item)
 {
-	struct face *face =
-		(struct face *)(void *)((char *)item - offsetof(struct face, overrun_item));
+	struct face *face = CONTAINER_OF(item, struct face, overrun_item);
 
 	atomic_store(&face->overruns, false);
 	if (face->server)
@@ -188,8 +186,7 @@ static void report_overrun(struct loop_item *item)
 /* On a thread of the queue. */
 static void on_stopped(struct tag *tag, bool success)
 {
-	struct face *face =
-		(struct face *)(void *)((char *)tag - offsetof(struct face, stopped_tag));
+	struct face *face = CONTAINER_OF(tag, struct face, stopped_tag);
 
 	(void)success;
 	face_close(face);
@@ -198,8 +195,7 @@ static void on_stopped(struct tag *tag, bool success)
 int face_new(struct rpc_core *core, const struct caller *caller, const struct face_handler *handler,
 	     void *userdata, struct face **ret)
 {
-	bool few = caller_is_indexer(caller) || caller->rights == RIGHTS_NONE;
-	size_t n_slots = few ? SLOTS_FEW : SLOTS_USER;
+	size_t n_slots = caller_needs_little(caller) ? SLOTS_FEW : SLOTS_USER;
 	struct face *face = calloc(1, sizeof(*face) + n_slots * sizeof(*face->slots));
 
 	if (!face)

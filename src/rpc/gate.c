@@ -56,9 +56,6 @@ struct gate {
 	unsigned n_arrivals;	       /* guarded by lock */
 };
 
-#define GATE_OF(pointer, member)                                                                   \
-	((struct gate *)(void *)((char *)(pointer)-offsetof(struct gate, member)))
-
 static void arrival_free(struct arrival *arrival)
 {
 	name_list_clear(&arrival->names);
@@ -137,7 +134,7 @@ static void on_accepted(int fd, void *userdata)
 /* What the main loop asks for, on the gate's thread. */
 static void run_close(struct loop_item *item)
 {
-	struct gate *gate = GATE_OF(item, close_item);
+	struct gate *gate = CONTAINER_OF(item, struct gate, close_item);
 
 	gate->listener = listener_free(gate->listener);
 	passages_drop_handshakes(gate->passages);
@@ -153,7 +150,7 @@ static int on_patience_over(sd_event_source *source, uint64_t usec, void *userda
 
 static void run_end(struct loop_item *item)
 {
-	struct gate *gate = GATE_OF(item, end_item);
+	struct gate *gate = CONTAINER_OF(item, struct gate, end_item);
 	int r = sd_event_add_time_relative(gate->event, NULL, CLOCK_MONOTONIC, LAST_WORDS_USEC, 0,
 					   on_patience_over, gate);
 

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "common/util.h"
 #include "rpc/listener.h"
 
@@ -46,9 +47,7 @@ static int pause_accepting(struct listener *listener, int error)
 		log_warning("no connection can be accepted for now: %s", strerrordesc_np(error));
 	listener->starved = true;
 	r = sd_event_source_set_enabled(listener->readable, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_source_set_time_relative(listener->resume, PAUSE_USEC);
-	return r < 0 ? r : sd_event_source_set_enabled(listener->resume, SD_EVENT_ONESHOT);
+	return r < 0 ? r : timer_start(listener->resume, PAUSE_USEC);
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -90,10 +89,7 @@ int listener_new(sd_event *event, int fd, listener_accepted *accepted, void *use
 	r = sd_event_add_io(event, &listener->readable, fd, EPOLLIN, on_readable, listener);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time_relative(event, &listener->resume, CLOCK_MONOTONIC, 0, 0, on_resume,
-				       listener);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(listener->resume, SD_EVENT_OFF);
+	r = timer_new(event, 0, on_resume, listener, &listener->resume);
 	if (r < 0)
 		return r;
 	*ret = TAKE(listener);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "common/util.h"
 #include "rpc/accounts.h"
 #include "rpc/face.h"
@@ -54,8 +55,7 @@ static void trim_soon(struct members *members)
 
 	if (sd_event_source_get_enabled(members->trim, &on) >= 0 && on != SD_EVENT_OFF)
 		return;
-	(void)sd_event_source_set_time_relative(members->trim, TRIM_USEC);
-	(void)sd_event_source_set_enabled(members->trim, SD_EVENT_ONESHOT);
+	(void)timer_start(members->trim, TRIM_USEC);
 }
 
 DEFINE_CLEANUP(struct members, members_free);
@@ -73,10 +73,7 @@ int members_new(sd_event *event, struct rpc_core *core, struct connections *conn
 	members->emptied = emptied;
 	members->userdata = userdata;
 	members->insecure = grpc_insecure_server_credentials_create();
-	r = sd_event_add_time_relative(event, &members->trim, CLOCK_MONOTONIC, 0, 0, on_trim,
-				       members);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(members->trim, SD_EVENT_OFF);
+	r = timer_new(event, 0, on_trim, members, &members->trim);
 	if (r < 0)
 		return r;
 	*ret = TAKE(members);
@@ -189,7 +186,7 @@ static int connect_to(struct members *members, const struct caller *caller, unsi
 	struct member *member = find(members, caller);
 	int r;
 
-	if (accounts_bar(members->core->accounts, caller))
+	if (accounts_is_barred(members->core->accounts, caller))
 		return -EACCES;
 	if (!member) {
 		r = member_new(members, caller, &member);

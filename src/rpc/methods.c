@@ -52,12 +52,18 @@ static const struct method methods[] = {
 	  method_watch_indexers, NULL, true, true },
 };
 
-Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view)
+Indexerd__V1__Indexer *message_with_usage(const struct view *view, struct usage_table *table,
+					  struct arena *arena)
 {
 	struct usage usage;
-	bool found = usage_get(call_core(call)->usage, view, now_usec(CLOCK_MONOTONIC), &usage);
+	bool found = usage_get(table, view, now_usec(CLOCK_MONOTONIC), &usage);
 
-	return convert_from_view(view, found ? &usage : NULL, call_arena(call));
+	return convert_from_view(view, found ? &usage : NULL, arena);
+}
+
+Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view)
+{
+	return message_with_usage(view, call_core(call)->usage, call_arena(call));
 }
 
 void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata)

@@ -28,9 +28,13 @@ method_run method_reflect;
 void method_reflect_end(struct call *call);
 
 /*
- * The message of a view with what its processes use at present, in the call's arena; strings are
- * lent by the view. NULL where there is no memory.
+ * The message of a view with what its processes use at present, in the arena; strings are lent by
+ * the view. NULL where there is no memory.
  */
+Indexerd__V1__Indexer *message_with_usage(const struct view *view, struct usage_table *table,
+					  struct arena *arena);
+
+/* The same in the call's arena. */
 Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view);
 
 /* A manager_done that answers a call with the view or the refusal; userdata is the call, whose

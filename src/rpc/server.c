@@ -91,17 +91,30 @@ static void connect_caller(struct rpc_server *server, const struct caller *calle
 		log_closed(caller->account, r);
 }
 
+/* Counts the connection of a caller who is known, and takes its socket. */
+static void admit(struct rpc_server *server, const struct caller *caller, int fd, bool extra)
+{
+	struct connection *connection;
+	int r = connections_admit(server->connections, &connection);
+
+	if (r < 0) {
+		log_closed(caller->account, r);
+		close(fd);
+		return;
+	}
+	if (extra)
+		connection_set_extra(connection);
+	connect_caller(server, caller, fd, connection);
+}
+
 static void on_client(int fd, void *userdata)
 {
 	struct rpc_server *server = userdata;
-	struct connection *connection;
 	struct caller caller;
 	int r = people_identify(fd, server->rules, &caller);
 
-	if (r == 0)
-		r = connections_admit(server->connections, &connection);
 	if (r == 0) {
-		connect_caller(server, &caller, fd, connection);
+		admit(server, &caller, fd, false);
 		return;
 	}
 	log_closed("a client", r);
@@ -111,21 +124,14 @@ static void on_client(int fd, void *userdata)
 static void on_subject(int fd, const struct name_list *names, bool extra, void *userdata)
 {
 	struct rpc_server *server = userdata;
-	struct connection *connection;
 	struct caller caller;
-	int r;
 
 	rights_of_subject(server->rules, names, &caller);
-	r = atomic_load(&server->core->stopping)
-		    ? -ESHUTDOWN
-		    : connections_admit(server->connections, &connection);
-	if (r == 0 && extra)
-		connection_set_extra(connection);
-	if (r == 0) {
-		connect_caller(server, &caller, fd, connection);
+	if (!atomic_load(&server->core->stopping)) {
+		admit(server, &caller, fd, extra);
 		return;
 	}
-	log_closed(caller.account, r);
+	log_closed(caller.account, -ESHUTDOWN);
 	close(fd);
 }
 

@@ -186,8 +186,7 @@ static bool take_room_locked(struct stream *stream)
 
 static void on_sent(struct tag *tag, bool success)
 {
-	struct stream *stream =
-		(struct stream *)(void *)((char *)tag - offsetof(struct stream, sent));
+	struct stream *stream = CONTAINER_OF(tag, struct stream, sent);
 	struct call *call = stream->call;
 	struct step step;
 	bool room;

@@ -29,19 +29,15 @@ void tls_files_clear(struct tls_files *files)
 	*files = (struct tls_files){};
 }
 
-void tls_log_errors(int priority, const char *what)
+/* Logs why OpenSSL could not do something, in its own words, and clears its errors. */
+static void log_errors(const char *what)
 {
 	unsigned long error = ERR_get_error();
 	char reason[REASON_MAX];
 
 	ERR_error_string_n(error, reason, sizeof(reason));
-	log_line(priority, "%s: %s", what, error ? reason : "unknown reason");
+	log_error("%s: %s", what, error ? reason : "unknown reason");
 	ERR_clear_error();
-}
-
-bool tls_has_failed(const SSL *ssl, int result)
-{
-	return SSL_get_error(ssl, result) == SSL_ERROR_SSL;
 }
 
 void tls_explain(const SSL *ssl, char ret[REASON_MAX])
@@ -140,7 +136,7 @@ int tls_reload(struct tls *tls)
 
 		(void)snprintf(what, sizeof(what), "%s=%s in [Listen] of indexerd.conf", wrong.key,
 			       wrong.path);
-		tls_log_errors(LOG_ERR, what);
+		log_errors(what);
 		SSL_CTX_free(context);
 		return -EINVAL;
 	}

@@ -50,11 +50,5 @@ int tls_peer_names(const SSL *ssl, struct name_list *ret);
 /* Room for the words below, with the NUL. */
 #define REASON_MAX 256
 
-/* Whether an operation that returned no data has ended in an error of the protocol. */
-bool tls_has_failed(const SSL *ssl, int result);
-
 /* Says why the last handshake has failed, in OpenSSL's words; its errors are left to be cleared. */
 void tls_explain(const SSL *ssl, char ret[REASON_MAX]);
-
-/* Logs why OpenSSL could not do something, in its own words, and clears its errors. */
-void tls_log_errors(int priority, const char *what);

@@ -240,8 +240,7 @@ static void pump(struct tunnel *tunnel)
 
 static void on_inner(struct poller_watch *watch, uint32_t events)
 {
-	struct tunnel *tunnel =
-		(struct tunnel *)(void *)((char *)watch - offsetof(struct tunnel, inner));
+	struct tunnel *tunnel = CONTAINER_OF(watch, struct tunnel, inner);
 
 	if (events & EPOLLHUP)
 		begin_closing(tunnel);
@@ -329,7 +328,7 @@ static void shake_hands(struct tunnel *tunnel)
 	tunnel->wanted = 0;
 	if (n == 1) {
 		r = open_inside(tunnel);
-	} else if (tls_has_failed(tunnel->ssl, n)) {
+	} else if (SSL_get_error(tunnel->ssl, n) == SSL_ERROR_SSL) {
 		log_refused(tunnel);
 		r = part_refused(tunnel);
 	} else if (ssl_step(tunnel, n) == STEP_END) {
@@ -355,8 +354,7 @@ static void await_end(struct tunnel *tunnel)
 
 static void on_outer(struct poller_watch *watch, uint32_t events)
 {
-	struct tunnel *tunnel =
-		(struct tunnel *)(void *)((char *)watch - offsetof(struct tunnel, outer));
+	struct tunnel *tunnel = CONTAINER_OF(watch, struct tunnel, outer);
 
 	if (events & (EPOLLERR | EPOLLHUP))
 		tunnel->handler->over(tunnel, tunnel->userdata);

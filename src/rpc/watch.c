@@ -10,7 +10,7 @@
 
 #include "common/condition.h"
 #include "common/util.h"
-#include "rpc/convert.h"
+#include "rpc/methods.h"
 #include "rpc/watch-private.h"
 
 /* Events that a watcher is sent before it is another one's turn. */
@@ -28,15 +28,11 @@ static bool send_event(struct watcher *watcher, const struct watch_event *event)
 {
 	Indexerd__V1__WatchIndexersResponse message = INDEXERD__V1__WATCH_INDEXERS_RESPONSE__INIT;
 	struct arena arena = { 0 }; /* the call's own would grow for as long as it is open */
-	struct usage usage;
 	grpc_slice slice;
 
 	message.event = (Indexerd__V1__WatchEvent)event->kind;
 	if (event->view) {
-		bool found = usage_get(watcher->hub->usage, event->view, now_usec(CLOCK_MONOTONIC),
-				       &usage);
-
-		message.indexer = convert_from_view(event->view, found ? &usage : NULL, &arena);
+		message.indexer = message_with_usage(event->view, watcher->hub->usage, &arena);
 		if (!message.indexer) {
 			arena_clear(&arena);
 			return false;

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "common/util.h"
 #include "model/id.h"
 #include "systemd/private.h"
@@ -93,10 +94,7 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
 
 int systemd_calls_setup(struct systemd *systemd)
 {
-	int r = sd_event_add_time(systemd->event, &systemd->expiry, CLOCK_MONOTONIC, UINT64_MAX, 0,
-				  on_expiry, systemd);
-
-	return r < 0 ? r : sd_event_source_set_enabled(systemd->expiry, SD_EVENT_OFF);
+	return timer_new(systemd->event, 0, on_expiry, systemd, &systemd->expiry);
 }
 
 static void send_waiting(struct systemd *systemd)

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "common/util.h"
 #include "model/id.h"
 #include "systemd/private.h"
@@ -104,9 +105,7 @@ static void schedule_reconnect(struct systemd *systemd)
 	int r;
 
 	systemd->connected = false;
-	r = sd_event_source_set_time_relative(systemd->reconnect, systemd->backoff_usec);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(systemd->reconnect, SD_EVENT_ONESHOT);
+	r = timer_start(systemd->reconnect, systemd->backoff_usec);
 	if (r < 0)
 		log_error("systemd: the reconnect timer cannot be set: %s", strerror(-r));
 	systemd->backoff_usec = MIN(2 * systemd->backoff_usec, (uint64_t)RECONNECT_MAX_USEC);
