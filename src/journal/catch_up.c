@@ -49,7 +49,7 @@ static int read_slice(struct log_stream *stream)
 		if (r <= 0)
 			return r;
 		if (r == READER_RECORD) {
-			r = stream_deliver(stream, &record.log);
+			r = stream_take(stream, stream->reader, &record);
 			if (r < 0)
 				return r;
 		}

@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/util.h"
+#include "journal/cursor.h"
+#include "model/id.h"
 #include "model/indexer.h"
 #include "model/level.h"
 
@@ -23,19 +24,23 @@ struct log_stream;
 
 struct log_query {
 	char uid[ID128_TEXT_MAX];
-	enum level level; /* minimum; LEVEL_UNKNOWN is everything */
-	uint64_t since;	  /* microseconds since the epoch; 0: from the first record on */
-	int32_t tail;	  /* the last N records that pass the level; 0: all. `since` and `tail`
-			     together: both hold */
+	char id[ID_MAX];
+	enum level level;      /* minimum; LEVEL_UNKNOWN is everything */
+	uint64_t since;	       /* microseconds since the epoch; 0: from the first record on */
+	int32_t tail;	       /* the last N records that pass the level; 0: all. `since` and `tail`
+				  together: both hold */
+	struct log_mark after; /* where an earlier stream ended, if it is set; without the others */
 	bool follow;
 };
 
 /* One record, lent for the duration of the call. */
 struct log_record {
+	const char *id; /* the indexer's */
 	enum level level;
 	const char *content; /* not terminated; may be any bytes but never NUL-checked: see rpc */
 	size_t content_size;
-	uint64_t time; /* of the journal's receipt, microseconds since the epoch */
+	uint64_t time;	      /* of the journal's receipt, microseconds since the epoch */
+	struct log_mark mark; /* what a stream has been given with this record */
 };
 
 /*

@@ -89,7 +89,7 @@ static void leave(struct live *live, struct log_stream *stream, bool refused,
 	/* One that has had nothing from us yet goes on where its own reader ended. */
 	if (refused || !stream->skipping) {
 		r = reader_place(live->reader, refused, &here);
-		if (r == 0 && position_is_set(&here.at)) {
+		if (r == 0 && here.at.is_set) {
 			stream->place.at = here.at;
 			stream->place.inclusive = here.inclusive;
 		}
@@ -106,7 +106,8 @@ static void leave(struct live *live, struct log_stream *stream, bool refused,
  * True where the stream's own reader has been at the current record. Where that one's file has been
  * removed meanwhile, its place cannot be had any more, and its time must do.
  */
-static bool is_given(struct live *live, struct log_stream *stream, const struct log_record *record)
+static bool is_given(struct live *live, struct log_stream *stream,
+		     const struct reader_record *record)
 {
 	const struct position *given = &stream->place.at;
 	struct place here;
@@ -115,26 +116,27 @@ static bool is_given(struct live *live, struct log_stream *stream, const struct 
 	if (!stream->skipping)
 		return false;
 	if (reader_place(live->reader, false, &here) == 0)
-		behind = position_compare(&here.at, given) > 0;
+		behind = position_compare(&here.at, given) > 0 &&
+			 !place_covers(&stream->place, &here.at, record);
 	else
-		behind = record->time > given->realtime;
-	stream->skipping = position_is_set(given) && !behind;
+		behind = record->log.time > given->realtime;
+	stream->skipping = given->is_set && !behind;
 	return stream->skipping;
 }
 
-static void give(struct live *live, struct log_stream *stream, const struct log_record *record)
+static void give(struct live *live, struct log_stream *stream, const struct reader_record *record)
 {
 	bool was_unflushed = stream->unflushed;
 	int r;
 
-	if (!query_wants(&stream->query, record) || is_given(live, stream, record))
+	if (is_given(live, stream, record))
 		return;
-	r = stream_deliver(stream, record);
+	r = stream_take(stream, live->reader, record);
 	if (r == -EAGAIN)
 		leave(live, stream, true, STREAM_PARKED);
 	else if (r < 0)
 		leave(live, stream, true, STREAM_ENDED);
-	else if (!was_unflushed)
+	else if (stream->unflushed && !was_unflushed)
 		TAILQ_INSERT_TAIL(&live->unflushed, stream, flush_link);
 }
 
@@ -146,7 +148,7 @@ static void dispatch(struct live *live, const struct reader_record *record)
 	for (stream = TAILQ_FIRST(list); stream; stream = next) {
 		next = TAILQ_NEXT(stream, live_link);
 		if (streq(stream->query.uid, record->uid))
-			give(live, stream, &record->log);
+			give(live, stream, record);
 	}
 }
 
@@ -190,7 +192,7 @@ static void join(struct live *live, struct log_stream *stream)
 	TAILQ_INSERT_TAIL(bucket(live, stream->query.uid), stream, live_link);
 	live->n_streams++;
 	if (live->has_last && streq(live->last.uid, stream->query.uid))
-		give(live, stream, &live->last.log);
+		give(live, stream, &live->last);
 }
 
 static struct log_stream *take_inbox(struct journal *journal, enum stream_state *state)

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/util.h"
@@ -84,13 +86,9 @@ static int parse_field(const char *s, size_t n, struct position *position, unsig
 
 int position_parse(const char *cursor, struct position *ret)
 {
-	struct position position = { 0 };
-	size_t size = strlen(cursor);
+	struct position position = { .is_set = true };
 	unsigned seen = 0;
 
-	if (size >= sizeof(position.cursor))
-		return -EINVAL;
-	memcpy(position.cursor, cursor, size + 1);
 	for (const char *s = cursor;; s++) {
 		size_t n = strcspn(s, ";");
 		int r = parse_field(s, n, &position, &seen);
@@ -107,6 +105,19 @@ int position_parse(const char *cursor, struct position *ret)
 	return 0;
 }
 
+void position_format(const struct position *position, char text[POSITION_TEXT_MAX])
+{
+	char seqnum_id[SD_ID128_STRING_MAX], boot_id[SD_ID128_STRING_MAX];
+	int n = 0;
+
+	if (!sd_id128_is_null(position->seqnum_id))
+		n = snprintf(text, POSITION_TEXT_MAX, "s=%s;i=%" PRIx64 ";",
+			     sd_id128_to_string(position->seqnum_id, seqnum_id), position->seqnum);
+	(void)snprintf(text + n, POSITION_TEXT_MAX - (size_t)n, "b=%s;m=%" PRIx64 ";t=%" PRIx64,
+		       sd_id128_to_string(position->boot_id, boot_id), position->monotonic,
+		       position->realtime);
+}
+
 static int compare(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -114,9 +125,14 @@ static int compare(uint64_t a, uint64_t b)
 
 int position_compare(const struct position *a, const struct position *b)
 {
-	if (sd_id128_equal(a->seqnum_id, b->seqnum_id))
+	if (sd_id128_equal(a->seqnum_id, b->seqnum_id) && !sd_id128_is_null(a->seqnum_id))
 		return compare(a->seqnum, b->seqnum);
 	if (sd_id128_equal(a->boot_id, b->boot_id) && a->monotonic != b->monotonic)
 		return compare(a->monotonic, b->monotonic);
 	return compare(a->realtime, b->realtime);
+}
+
+bool position_same_moment(const struct position *a, const struct position *b)
+{
+	return a->monotonic == b->monotonic && sd_id128_equal(a->boot_id, b->boot_id);
 }

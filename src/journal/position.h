@@ -1,6 +1,6 @@
 /*
- * A place in the journal: sd_journal's cursor, and what is needed of it to say which of two records
- * comes first. Pure; no thread of its own.
+ * A place in the journal: what sd_journal's cursor says, which tells which of two records comes
+ * first, and is enough to seek it. Pure; no thread of its own.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <systemd/sd-id128.h>
 
-/* "s=ID;i=N;b=ID;m=N;t=N;x=N" with two ids of 32 digits and four numbers of up to 16. */
-#define CURSOR_MAX 160
+/* "s=ID;i=N;b=ID;m=N;t=N" with two ids of 32 digits and three numbers of up to 16. */
+#define POSITION_TEXT_MAX 160
 
 struct position {
-	char cursor[CURSOR_MAX]; /* "" where there is none */
-	sd_id128_t seqnum_id;	 /* of the journal file's series of numbers */
+	bool is_set;
+	sd_id128_t seqnum_id; /* of the journal file's series of numbers; null where not known */
 	uint64_t seqnum;
 	sd_id128_t boot_id;
 	uint64_t monotonic; /* microseconds since that boot */
@@ -29,13 +29,17 @@ struct position {
 int position_parse(const char *cursor, struct position *ret);
 
 /*
+ * Writes a cursor that sd_journal_seek_cursor() takes. The hash of the record, which sd_journal
+ * adds, is not needed for that.
+ */
+void position_format(const struct position *position, char text[POSITION_TEXT_MAX]);
+
+/*
  * Says which record comes first, in the order in which sd_journal reads them: by number within one
  * series, else by monotonic time within one boot, else by wall clock. Returns less than, equal to
  * or greater than 0 as strcmp() does.
  */
 int position_compare(const struct position *a, const struct position *b);
 
-static inline bool position_is_set(const struct position *position)
-{
-	return position->cursor[0] != '\0';
-}
+/* Whether journald took both of them in at one moment: what came in one datagram. */
+bool position_same_moment(const struct position *a, const struct position *b);

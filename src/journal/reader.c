@@ -36,19 +36,26 @@ struct reader {
 	const struct log_query *query; /* NULL: the live reader */
 	bool on_record;		       /* the current record is to be given before any step */
 	struct place place;	       /* where the seek went, later the last place known */
-	bool skipping;		       /* records up to that place have been given */
+	bool skipping;		       /* records up to that place have been given, */
+	bool covering;		       /* and perhaps lines of the same moment behind it */
 	bool moved;		       /* the current record is behind place.at */
+	struct position moment;	       /* of the first of the lines that were taken in together, */
+	uint64_t moment_invocation, moment_line; /* and which line that is */
 	unsigned steps, errors;
 	char *content;
 	size_t content_size, content_allocated;
 };
+
+/* Of a line's number. What has more is no number of indexer-exec's. */
+#define LINE_DIGITS_MAX 14
 
 /* --- the fields of a record ---------------------------------------------------------------- */
 
 struct fields {
 	bool has_message, in_slice, is_trace;
 	int priority; /* -1: none */
-	unsigned n_uids;
+	unsigned n_uids, n_lines;
+	uint64_t invocation, line;
 	char uid[ID128_TEXT_MAX];
 };
 
@@ -109,6 +116,29 @@ static int take_slice(struct reader *reader, const char *value, size_t size, str
 	return 0;
 }
 
+static int take_line(struct reader *reader, const char *value, size_t size, struct fields *fields)
+{
+	uint64_t line = 0;
+
+	(void)reader;
+	fields->n_lines++;
+	for (size_t i = 0; i < size; i++) {
+		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
+			return 0;
+		line = line * 10 + (uint64_t)(value[i] - '0');
+	}
+	fields->line = line;
+	return 0;
+}
+
+static int take_invocation(struct reader *reader, const char *value, size_t size,
+			   struct fields *fields)
+{
+	(void)reader;
+	fields->invocation = log_invocation(value, size);
+	return 0;
+}
+
 #define FIELD(name, take)                                                                          \
 	{                                                                                          \
 		name "=", sizeof(name "=") - 1, take                                               \
@@ -118,9 +148,13 @@ static const struct {
 	size_t size;
 	int (*take)(struct reader *reader, const char *value, size_t size, struct fields *fields);
 } wanted_fields[] = {
-	FIELD("MESSAGE", take_message),		FIELD("PRIORITY", take_priority),
-	FIELD(INDEXER_FIELD_LEVEL, take_level), FIELD(INDEXER_FIELD_UID, take_uid),
+	FIELD("MESSAGE", take_message),
+	FIELD("PRIORITY", take_priority),
+	FIELD(INDEXER_FIELD_LEVEL, take_level),
+	FIELD(INDEXER_FIELD_UID, take_uid),
 	FIELD("_SYSTEMD_SLICE", take_slice),
+	FIELD(INDEXER_FIELD_LINE, take_line),
+	FIELD("_SYSTEMD_INVOCATION_ID", take_invocation),
 };
 
 static int take_field(struct reader *reader, const char *data, size_t size, struct fields *fields)
@@ -156,6 +190,8 @@ static int read_record(struct reader *reader, struct reader_record *ret)
 	if (r < 0 || !fields.has_message || !fields.in_slice || fields.n_uids != 1)
 		return r == -ENOMEM ? r : READER_PASSED;
 	memcpy(ret->uid, fields.uid, sizeof(ret->uid));
+	ret->invocation = fields.invocation;
+	ret->line = fields.n_lines == 1 ? fields.line : 0;
 	ret->log.level = level_from_priority(fields.priority, fields.is_trace);
 	ret->log.content = reader->content_size ? reader->content : "";
 	ret->log.content_size = reader->content_size;
@@ -202,10 +238,37 @@ int reader_place(struct reader *reader, bool refused, struct place *ret)
 	note_position(reader);
 	if (reader->moved)
 		return -EBADMSG;
-	*ret = reader->place;
-	if (refused)
-		ret->inclusive = true;
+	ret->at = reader->place.at;
+	ret->inclusive = reader->place.inclusive || refused;
+	ret->started = reader->place.started;
+	ret->back = reader->place.back;
 	return 0;
+}
+
+void reader_locate(struct reader *reader, const struct reader_record *record, struct position *ret)
+{
+	/* Without the number, which only the text of a cursor tells, if that cannot be had. */
+	struct position at = { .is_set = true, .realtime = record->log.time };
+
+	(void)sd_journal_get_monotonic_usec(reader->j, &at.monotonic, &at.boot_id);
+	if (record->line == 0 || record->line < reader->moment_line ||
+	    record->invocation != reader->moment_invocation || !reader->moment.is_set ||
+	    !position_same_moment(&at, &reader->moment)) {
+		(void)current_position(reader, &at);
+		reader->moment = at;
+		reader->moment_invocation = record->invocation;
+		reader->moment_line = record->line;
+	}
+	*ret = reader->moment;
+}
+
+bool place_covers(const struct place *place, const struct position *at,
+		  const struct reader_record *record)
+{
+	const struct log_numbers *numbers = &place->numbers;
+
+	return numbers->known && record->line > 0 && record->invocation == numbers->invocation &&
+	       record->line <= numbers->line && position_same_moment(at, &place->at);
 }
 
 /*
@@ -226,6 +289,17 @@ static bool is_before_place(struct reader *reader)
 		return true;
 	reader->skipping = false;
 	return false;
+}
+
+/* The first lines behind the place may have been given too: see struct log_mark. */
+static bool is_covered(struct reader *reader, const struct reader_record *record)
+{
+	struct position at;
+
+	if (!reader->covering || current_position(reader, &at) < 0)
+		return false;
+	reader->covering = position_same_moment(&at, &reader->place.at);
+	return place_covers(&reader->place, &at, record);
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -309,7 +383,7 @@ static int step_forward(struct reader *reader, struct reader_record *ret)
 	if (is_before_place(reader))
 		return READER_PASSED;
 	r = read_record(reader, ret);
-	if (r == READER_RECORD && reader->query && !query_wants(reader->query, &ret->log))
+	if (r == READER_RECORD && is_covered(reader, ret))
 		return READER_PASSED;
 	return r;
 }
@@ -396,9 +470,13 @@ static int match_query(struct reader *reader, const struct log_query *query)
 
 static int seek(struct reader *reader)
 {
-	if (position_is_set(&reader->place.at)) {
+	char text[POSITION_TEXT_MAX];
+
+	if (reader->place.at.is_set) {
 		reader->skipping = true;
-		return sd_journal_seek_cursor(reader->j, reader->place.at.cursor);
+		reader->covering = reader->place.back == 0 && reader->place.numbers.known;
+		position_format(&reader->place.at, text);
+		return sd_journal_seek_cursor(reader->j, text);
 	}
 	if (reader->place.back > 0)
 		return sd_journal_seek_tail(reader->j);

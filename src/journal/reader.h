@@ -22,16 +22,20 @@ struct place {
 	bool inclusive;	    /* that record has not been given yet */
 	bool started;	    /* `back` is valid; the query's tail is not looked at again */
 	int32_t back;	    /* records still to be counted backwards before reading begins */
+	/* The last line given. The stream's; a reader only compares what it finds at the place. */
+	struct log_numbers numbers;
 };
 
 struct reader_record {
-	struct log_record log;
+	struct log_record log; /* without its mark: see reader_locate() */
 	char uid[ID128_TEXT_MAX];
+	uint64_t invocation; /* as in struct log_numbers */
+	uint64_t line;	     /* 0 where indexer-exec has not numbered it */
 };
 
 /* What reader_next() returns above 0. */
 enum {
-	READER_RECORD = 1, /* a record that the query wants */
+	READER_RECORD = 1, /* a record of the indexer, or of any one; of any level and time */
 	READER_PASSED = 2, /* one step was made, but there is nothing to give */
 };
 
@@ -59,8 +63,18 @@ int reader_next(struct reader *reader, struct reader_record *ret);
 void reader_refuse(struct reader *reader);
 
 /*
+ * The position of the record of the last step, for a cursor. Lines that journald took in at one
+ * moment may share the first one's: the cursor has their number, too, and the price is paid once.
+ */
+void reader_locate(struct reader *reader, const struct reader_record *record, struct position *ret);
+
+/* Whether the place is behind a line although it was noted before it; `at` is the line's. */
+bool place_covers(const struct place *place, const struct position *at,
+		  const struct reader_record *record);
+
+/*
  * Where the reader is: behind the record of the last step, or, with `refused`, before it. Returns 0
- * or a negative errno.
+ * or a negative errno. The place's numbers stay as they are.
  */
 int reader_place(struct reader *reader, bool refused, struct place *ret);
 

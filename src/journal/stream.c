@@ -34,6 +34,26 @@ int stream_deliver(struct log_stream *stream, const struct log_record *record)
 	return r;
 }
 
+int stream_take(struct log_stream *stream, struct reader *reader,
+		const struct reader_record *record)
+{
+	struct log_numbers *given = &stream->place.numbers;
+	struct log_record out = record->log;
+	int r;
+
+	if (!query_wants(&stream->query, &record->log))
+		return 0;
+	out.id = stream->query.id;
+	out.mark = (struct log_mark){ .numbers = *given };
+	reader_locate(reader, record, &out.mark.at);
+	if (record->line > 0)
+		out.mark.numbers = (struct log_numbers){ true, record->invocation, record->line };
+	r = stream_deliver(stream, &out);
+	if (r == 0)
+		*given = out.mark.numbers;
+	return r;
+}
+
 void stream_flush(struct log_stream *stream)
 {
 	if (!stream->unflushed)
@@ -152,6 +172,11 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 	stream->query = *query;
 	stream->sink = *sink;
 	stream->userdata = userdata;
+	if (query->after.at.is_set)
+		stream->place = (struct place){ .at = query->after.at,
+						.inclusive = query->after.inclusive,
+						.started = true,
+						.numbers = query->after.numbers };
 	pthread_mutex_init(&stream->callback, NULL);
 	atomic_init(&stream->references, 2);
 	*ret = stream; /* callbacks may come before this function returns */

@@ -126,6 +126,13 @@ void stream_unref(struct log_stream *stream);
 /* Calls the sink. 0, -EAGAIN where it refused, -ECANCELED where the stream has been closed. */
 int stream_deliver(struct log_stream *stream, const struct log_record *record);
 
+/*
+ * Gives the stream the record that the reader has just read, if its query wants it. As
+ * stream_deliver().
+ */
+int stream_take(struct log_stream *stream, struct reader *reader,
+		const struct reader_record *record);
+
 /* Calls the sink's flush() if there was a record since the last time. */
 void stream_flush(struct log_stream *stream);
 

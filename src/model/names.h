@@ -14,8 +14,10 @@
 
 /*
  * Fields of an indexer's journal records. The unit adds UID and ID to all of them, and it is the
- * UID among its LogExtraFields= that makes a unit ours; indexer-exec adds LEVEL to lines of TRACE.
+ * UID among its LogExtraFields= that makes a unit ours; indexer-exec adds LINE, the number of the
+ * line in its invocation, and LEVEL to lines of TRACE.
  */
 #define INDEXER_FIELD_UID   "INDEXER_UID"
 #define INDEXER_FIELD_ID    "INDEXER_ID"
 #define INDEXER_FIELD_LEVEL "INDEXER_LEVEL"
+#define INDEXER_FIELD_LINE  "INDEXER_LINE"

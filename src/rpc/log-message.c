@@ -15,13 +15,18 @@ enum {
 	TAG_LEVEL = TAG(1, 0),
 	TAG_CONTENT = TAG(2, 2),
 	TAG_TIME = TAG(3, 2),
+	TAG_CURSOR = TAG(4, 2),
 	TAG_INDEXER = TAG(5, 2),
 	TAG_SECONDS = TAG(1, 0), /* of a Timestamp */
 	TAG_NANOS = TAG(2, 0),
 };
 
-/* Level, tag and length of the content, and the time, with all numbers at their longest. */
-#define FIXED_MAX (2 + 1 + VARINT_MAX + 2 + 2 * (1 + VARINT_MAX))
+/* All before the content's own bytes, with all numbers at their longest, */
+#define HEAD_MAX (2 + 2 + 2 * (1 + VARINT_MAX) + 2 + LOG_CURSOR_SIZE + 1 + 1 + VARINT_MAX)
+/* and behind them: the indexer's name. */
+#define TAIL_MAX (2 + NAME_MAX_SIZE)
+
+static_assert(LOG_CURSOR_SIZE < 0x80 && NAME_MAX_SIZE < 0x80, "a length is one byte on the wire");
 
 static uint8_t *put_varint(uint8_t *p, uint64_t value)
 {
@@ -31,22 +36,27 @@ static uint8_t *put_varint(uint8_t *p, uint64_t value)
 	return p;
 }
 
-void log_suffix_make(struct log_suffix *suffix, const char *id)
+static size_t put_tail(uint8_t *out, const char *id)
 {
-	char name[NAME_MAX_SIZE];
-	size_t n;
+	const size_t n_prefix = strlen(NAME_PREFIX), n_id = strlen(id);
 
-	name_from_id(id, name);
-	n = strlen(name);
-	static_assert(NAME_MAX_SIZE < 0x80, "its length is one byte on the wire");
-	suffix->bytes[0] = TAG_INDEXER;
-	suffix->bytes[1] = (uint8_t)n;
-	memcpy(suffix->bytes + 2, name, n);
-	suffix->size = 2 + n;
+	out[0] = TAG_INDEXER;
+	out[1] = (uint8_t)(n_prefix + n_id);
+	memcpy(out + 2, NAME_PREFIX, n_prefix);
+	memcpy(out + 2 + n_prefix, id, n_id);
+	return 2 + n_prefix + n_id;
 }
 
-/* Everything before the content's own bytes. */
-static size_t put_head(uint8_t *out, const struct log_record *record, size_t content_size)
+static uint8_t *put_cursor(uint8_t *p, const struct log_mark *mark, const char *uid)
+{
+	*p++ = TAG_CURSOR;
+	*p++ = LOG_CURSOR_SIZE;
+	log_cursor_format(mark, uid, (char *)p);
+	return p + LOG_CURSOR_SIZE; /* the NUL is overwritten */
+}
+
+static size_t put_head(uint8_t *out, const struct log_record *record, const char *uid,
+		       size_t content_size)
 {
 	uint8_t *p = out, *length, *time;
 
@@ -62,32 +72,34 @@ static size_t put_head(uint8_t *out, const struct log_record *record, size_t con
 	*p++ = TAG_NANOS;
 	p = put_varint(p, record->time % USEC_PER_SEC * NSEC_PER_USEC);
 	*length = (uint8_t)(p - time);
+	p = put_cursor(p, &record->mark, uid);
 	*p++ = TAG_CONTENT; /* after the time: the order of fields is free */
 	p = put_varint(p, content_size);
 	return (size_t)(p - out);
 }
 
-grpc_slice log_message_pack(const struct log_record *record, const struct log_suffix *suffix)
+grpc_slice log_message_pack(const struct log_record *record, const char *uid)
 {
 	const uint8_t *content = (const uint8_t *)record->content;
-	size_t n = MIN(record->content_size, (size_t)LOG_CONTENT_MAX), size = n, head;
+	size_t n = MIN(record->content_size, (size_t)LOG_CONTENT_MAX), size = n, n_head, n_tail;
 	bool clean = text_valid_prefix(content, n) == n;
-	uint8_t fixed[FIXED_MAX], *p;
+	uint8_t head[HEAD_MAX], tail[TAIL_MAX], *p;
 	grpc_slice slice;
 
 	if (!clean)
 		size = text_clean_size(content, n);
-	head = put_head(fixed, record, size);
-	slice = grpc_slice_malloc(head + size + suffix->size);
+	n_head = put_head(head, record, uid, size);
+	n_tail = put_tail(tail, record->id);
+	slice = grpc_slice_malloc(n_head + size + n_tail);
 	p = GRPC_SLICE_START_PTR(slice);
-	memcpy(p, fixed, head);
-	p += head;
+	memcpy(p, head, n_head);
+	p += n_head;
 	if (clean) {
 		memcpy(p, content, n);
 		p += n;
 	} else {
 		p = text_clean(content, n, p);
 	}
-	memcpy(p, suffix->bytes, suffix->size);
+	memcpy(p, tail, n_tail);
 	return slice;
 }

@@ -20,7 +20,6 @@
 /* Owned by its stream. */
 struct logs {
 	struct stream *stream; /* referenced until the journal's stream is closed */
-	struct log_suffix suffix;
 	char uid[ID128_TEXT_MAX];
 
 	pthread_mutex_t lock;
@@ -103,7 +102,7 @@ static int on_record(const struct log_record *record, void *userdata)
 
 	if (!rpc_stream_has_room(logs->stream))
 		return -EAGAIN;
-	rpc_stream_put(logs->stream, log_message_pack(record, &logs->suffix));
+	rpc_stream_put(logs->stream, log_message_pack(record, logs->uid));
 	return 0;
 }
 
@@ -137,19 +136,9 @@ static const struct log_sink sink = { .record = on_record, .end = on_end, .flush
 
 static int check_served(const Indexerd__V1__StreamLogsRequest *request, struct refusal *refusal)
 {
-	const struct {
-		const char *name;
-		bool set;
-	} unserved[] = {
-		{ "cursor", *request->cursor != '\0' },
-		{ "recursive", request->recursive },
-	};
-
-	for (size_t i = 0; i < ELEMENTSOF(unserved); i++)
-		if (unserved[i].set)
-			return refuse(refusal, CODE_UNIMPLEMENTED, "FIELD_NOT_SERVED",
-				      unserved[i].name, "%s is not served by this version",
-				      unserved[i].name);
+	if (request->recursive)
+		return refuse(refusal, CODE_UNIMPLEMENTED, "FIELD_NOT_SERVED", "recursive",
+			      "recursive is not served by this version");
 	return 0;
 }
 
@@ -167,15 +156,36 @@ static int read_query(const Indexerd__V1__StreamLogsRequest *request, struct log
 	if (request->tail < 0)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "TAIL_INVALID", "tail",
 			      "tail must not be negative: %d", (int)request->tail);
+	if (*request->cursor && (request->since || request->tail > 0))
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "CURSOR_NOT_ALONE", "cursor",
+			      "cursor cannot be given together with %s: each says where to begin",
+			      request->since ? "since" : "tail");
 	query->level = (enum level)level;
 	query->tail = request->tail;
 	query->follow = !request->no_follow;
 	return convert_to_usec(request->since, "since", &query->since, refusal);
 }
 
+/* Reads the cursor, which is bound to the query's uid. */
+static int read_cursor(const char *cursor, const char *name, struct log_query *query,
+		       struct refusal *refusal)
+{
+	int r = isempty(cursor) ? 0 : log_cursor_parse(cursor, query->uid, &query->after);
+
+	if (r == -EXDEV)
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "CURSOR_INVALID", "cursor",
+			      "cursor: '%s' is of a stream about another indexer than %s, or an "
+			      "earlier one of that name",
+			      cursor, name);
+	if (r < 0)
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "CURSOR_INVALID", "cursor",
+			      "cursor: '%.*s' is not a cursor of this server", LOG_CURSOR_SIZE + 1,
+			      cursor);
+	return 0;
+}
+
 /* Opens the journal's stream and does what was noted meanwhile. */
-static void open_source(struct logs *logs, struct call *call, const struct log_query *query,
-			const char *id)
+static void open_source(struct logs *logs, struct call *call, const struct log_query *query)
 {
 	_cleanup_refusal_ struct refusal refusal = { 0 };
 	_cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
@@ -195,7 +205,7 @@ static void open_source(struct logs *logs, struct call *call, const struct log_q
 	pthread_mutex_unlock(&logs->lock);
 	/* It may have left before the stream was there to be told. */
 	snapshot = snapshot_box_get(call_core(call)->snapshots);
-	view = snapshot_find(snapshot, id);
+	view = snapshot_find(snapshot, query->id);
 	if (finish || !view || !streq(view->definition->uid, logs->uid))
 		log_stream_finish(source);
 	if (resume)
@@ -220,12 +230,15 @@ int method_stream_logs(struct call *call, const ProtobufCMessage *message, struc
 				refusal);
 	if (r != 0)
 		return r;
+	strcpy(query.uid, view->definition->uid);
+	strcpy(query.id, view->definition->id);
+	r = read_cursor(request->cursor, request->parent, &query, refusal);
+	if (r != 0)
+		return r;
 	logs = calloc(1, sizeof(*logs));
 	if (!logs)
 		return -ENOMEM;
-	strcpy(query.uid, view->definition->uid);
-	strcpy(logs->uid, view->definition->uid);
-	log_suffix_make(&logs->suffix, view->definition->id);
+	strcpy(logs->uid, query.uid);
 	pthread_mutex_init(&logs->lock, NULL);
 	logs->holds = 2; /* ours, and the call's until it is closed */
 	r = rpc_stream_open(call, &handler, logs, &logs->stream);
@@ -233,6 +246,6 @@ int method_stream_logs(struct call *call, const ProtobufCMessage *message, struc
 		logs_free(logs);
 		return r;
 	}
-	open_source(logs, call, &query, view->definition->id);
+	open_source(logs, call, &query);
 	return 0;
 }

@@ -206,26 +206,31 @@ static void try_time(const uint8_t *data, size_t size)
 
 static void try_log(const uint8_t *data, size_t size)
 {
-	struct log_record record = { .level = (enum level)(data[0] % (LEVEL_ERROR + 1)),
+	struct log_record record = { .id = "id",
+				     .level = (enum level)(data[0] % (LEVEL_ERROR + 1)),
 				     .content = (const char *)data + 9,
 				     .content_size = size - 9 };
 	struct arena arena = { 0 };
 	Indexerd__V1__StreamLogsResponse *message;
-	struct log_suffix suffix;
+	struct log_mark mark;
 	uint8_t *clean;
 	size_t n = text_clean_size(data + 9, size - 9);
 	grpc_slice slice;
 
 	memcpy(&record.time, data + 1, sizeof(record.time));
 	record.time >>= 10; /* the year 2540 at most */
-	log_suffix_make(&suffix, "id");
-	slice = log_message_pack(&record, &suffix);
+	memcpy(&record.mark.numbers.line, data + 1, sizeof(record.mark.numbers.line));
+	record.mark.numbers.line >>= 16;
+	slice = log_message_pack(&record, "uid");
 	message = read_message(&indexerd__v1__stream_logs_response__descriptor,
 			       GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), &arena);
 	clean = malloc(n + 1);
 	assert(message && clean && text_clean(data + 9, size - 9, clean) == clean + n);
 	assert(strlen(message->content) == n && memcmp(message->content, clean, n) == 0);
 	assert((int)message->level == (int)record.level && streq(message->indexer, "indexers/id"));
+	assert(log_cursor_parse(message->cursor, "uid", &mark) == 0 &&
+	       mark.numbers.line == record.mark.numbers.line);
+	assert(log_cursor_parse(message->content, "uid", &mark) != 0);
 	assert((uint64_t)message->time->seconds * USEC_PER_SEC +
 		       (uint64_t)message->time->nanos / NSEC_PER_USEC ==
 	       record.time);

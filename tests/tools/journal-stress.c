@@ -4,6 +4,9 @@
  *
  *   journal-stress [-g] UID LAST follow STREAMS
  *       streams of random levels that refuse at random and are resumed by another thread
+ *   journal-stress [-g] UID LAST resume STREAMS
+ *       the same, and each is closed at any moment, over and over, and opened again with the cursor
+ *       of the last record that it had
  *   journal-stress [-g] UID LAST handover TIMES
  *       streams opened with a tail while lines are written, one after the other, each watched until
  *       it is live and closed at any moment; at least so many until the last line is there
@@ -37,6 +40,8 @@ struct follower {
 	atomic_bool parked, ended;
 	atomic_long refused;
 	atomic_int live_flushes;
+	char cursor[LOG_CURSOR_SIZE + 1]; /* of the last record */
+	long cuts;
 };
 
 static bool gaps_allowed;
@@ -83,6 +88,7 @@ static int on_record(const struct log_record *record, void *userdata)
 	number = atol(text);
 	check(f, number, record->level);
 	f->n++;
+	log_cursor_format(&record->mark, f->query.uid, f->cursor);
 	atomic_store(&f->last, number);
 	return 0;
 }
@@ -107,6 +113,7 @@ static const struct log_sink sink = { .record = on_record, .end = on_end, .flush
 struct crowd {
 	struct follower *followers;
 	int n;
+	pthread_mutex_t lock; /* the streams stay open while it is held */
 };
 
 /* Resumes parked followers, now and then too early or without need. */
@@ -119,20 +126,37 @@ static void *resume_thread(void *userdata)
 		for (int i = 0; i < crowd->n; i++) {
 			struct follower *f = &crowd->followers[i];
 
+			pthread_mutex_lock(&crowd->lock);
 			if (atomic_exchange(&f->parked, false) || rand_r(&seed) % 1000 == 0)
 				log_stream_resume(f->stream);
+			pthread_mutex_unlock(&crowd->lock);
 		}
 		usleep((unsigned)rand_r(&seed) % 3000);
 	}
 	return NULL;
 }
 
-static int follow(struct journal *journal, const char *uid, long last, int n)
+/* Closes a stream wherever it is and goes on with the cursor of what it had. */
+static int cut(struct journal *journal, struct crowd *crowd, struct follower *f)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&crowd->lock);
+	log_stream_close(f->stream);
+	f->cuts++;
+	if (*f->cursor)
+		r = log_cursor_parse(f->cursor, f->query.uid, &f->query.after);
+	r = r < 0 ? r : log_stream_open(journal, &f->query, &sink, f, &f->stream);
+	pthread_mutex_unlock(&crowd->lock);
+	return r;
+}
+
+static int follow(struct journal *journal, const char *uid, long last, int n, bool cutting)
 {
 	struct follower *followers = calloc((size_t)n, sizeof(*followers));
-	struct crowd crowd = { followers, n };
+	struct crowd crowd = { followers, n, PTHREAD_MUTEX_INITIALIZER };
 	uint64_t begin = now_usec(CLOCK_MONOTONIC);
-	long refused = 0, wrong = 0, gaps = 0, records = 0, least = last + 1;
+	long refused = 0, cuts = 0, wrong = 0, gaps = 0, records = 0, least = last + 1;
 	pthread_t thread;
 	unsigned seed = (unsigned)begin;
 	int done = 0;
@@ -153,6 +177,9 @@ static int follow(struct journal *journal, const char *uid, long last, int n)
 	pthread_create(&thread, NULL, resume_thread, &crowd);
 	while (done < n && now_usec(CLOCK_MONOTONIC) - begin < LIMIT) {
 		usleep(20000);
+		for (int i = rand_r(&seed) % 4; cutting && i < n; i += 1 + rand_r(&seed) % 8)
+			if (cut(journal, &crowd, &followers[i]) < 0)
+				return 1;
 		done = 0;
 		for (int i = 0; i < n; i++)
 			done += atomic_load(&followers[i].last) >= last;
@@ -168,6 +195,7 @@ static int follow(struct journal *journal, const char *uid, long last, int n)
 			printf("# level %d stands at %ld\n", (int)f->query.level,
 			       atomic_load(&f->last));
 		refused += f->refused;
+		cuts += f->cuts;
 		wrong += f->wrong;
 		gaps += f->gaps;
 		records += f->n;
@@ -175,9 +203,10 @@ static int follow(struct journal *journal, const char *uid, long last, int n)
 			least = MIN(least, f->n);
 	}
 	free(followers);
-	printf("%d of %d streams complete, %ld records, %ld refused, %ld gaps, %ld wrong, "
+	printf("%d of %d streams complete, %ld records, %ld refused, %ld cuts, %ld gaps, %ld "
+	       "wrong, "
 	       "at least %ld of %ld lines, %.1f s\n",
-	       done, n, records, refused, gaps, wrong, least, last + 1,
+	       done, n, records, refused, cuts, gaps, wrong, least, last + 1,
 	       (double)(now_usec(CLOCK_MONOTONIC) - begin) / 1e6);
 	return done < n || wrong > 0;
 }
@@ -231,8 +260,9 @@ int main(int argc, char **argv)
 	if (n < 1 || n > STREAMS_MAX || journal_catch_bus_errors() < 0 ||
 	    journal_new(NULL, &journal) < 0)
 		return 2;
-	r = streq(argv[3], "follow") ? follow(journal, argv[1], atol(argv[2]), n)
-				     : handover(journal, argv[1], atol(argv[2]), n);
+	r = streq(argv[3], "handover")
+		    ? handover(journal, argv[1], atol(argv[2]), n)
+		    : follow(journal, argv[1], atol(argv[2]), n, streq(argv[3], "resume"));
 	journal_free(journal);
 	return r;
 }

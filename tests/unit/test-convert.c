@@ -214,16 +214,16 @@ static void test_status(void)
 
 static void test_log_message(void)
 {
-	const struct log_record record = { .level = LEVEL_WARNING,
+	const struct log_record record = { .id = "my-id",
+					   .level = LEVEL_WARNING,
+					   .mark.numbers = { true, 3, 4 },
 					   .content = "bad \xff byte",
 					   .content_size = 10,
 					   .time = 1700000000000042ULL };
 	Indexerd__V1__StreamLogsResponse *m;
-	struct log_suffix suffix;
-	grpc_slice slice;
+	struct log_mark mark;
+	grpc_slice slice = log_message_pack(&record, "uid");
 
-	log_suffix_make(&suffix, "my-id");
-	slice = log_message_pack(&record, &suffix);
 	m = indexerd__v1__stream_logs_response__unpack(NULL, GRPC_SLICE_LENGTH(slice),
 						       GRPC_SLICE_START_PTR(slice));
 	ok(m, "what is written by hand can be unpacked");
@@ -232,6 +232,7 @@ static void test_log_message(void)
 	is_int(m->time->seconds, 1700000000, "seconds");
 	is_int(m->time->nanos, 42000, "nanos");
 	is_str(m->indexer, "indexers/my-id", "indexer");
+	ok(log_cursor_parse(m->cursor, "uid", &mark) == 0 && mark.numbers.line == 4, "cursor");
 	indexerd__v1__stream_logs_response__free_unpacked(m, NULL);
 	grpc_slice_unref(slice);
 }

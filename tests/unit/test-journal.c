@@ -19,6 +19,7 @@
 #include "journal/exit.h"
 #include "journal/journal.h"
 #include "journal/position.h"
+#include "journal/reader.h"
 #include "tap.h"
 
 #define S1 "s=72be3e3e8f484fb180807c96f3ab7b80;"
@@ -40,17 +41,18 @@ static void test_parse(void)
 		S1 "i=11111111111111111;" B1 "m=2;t=3",
 		"s=72be;i=1;" B1 "m=2;t=3",
 		S1 "i=1;" B1 "m=2;t=3;",
-		S1 "i=1;" B1
-		   "m=2;t=3;x=1;y=0000000000000000000000000000000000000000000000000000000000"
-		   "0000000000000000000000000000000000000000000000",
 	};
-	struct position p = { .seqnum = 7 };
+	struct position p = { .seqnum = 7 }, again;
+	char text[POSITION_TEXT_MAX];
 
 	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-		ok(position_parse(bad[i], &p) == -EINVAL && p.seqnum == 7 && !position_is_set(&p),
+		ok(position_parse(bad[i], &p) == -EINVAL && p.seqnum == 7 && !p.is_set,
 		   "'%s' is no cursor", bad[i]);
 	is_int(position_parse(good, &p), 0, "a cursor");
-	is_str(p.cursor, good, "is kept");
+	position_format(&p, text);
+	ok(strncmp(text, good, strlen(text)) == 0 && position_parse(text, &again) == 0 &&
+		   position_compare(&p, &again) == 0,
+	   "is written as it was read, without its hash");
 	is_int(p.seqnum, 0x49414, "number");
 	is_int(p.monotonic, 0x88387956, "monotonic time");
 	is_int(p.realtime, 0x66109ab557a9d, "wall clock");
@@ -80,6 +82,59 @@ static void test_compare(void)
 		is_int(position_compare(&a, &b), rows[i].want, "%s", rows[i].name);
 		is_int(position_compare(&b, &a), -rows[i].want, "%s, turned round", rows[i].name);
 	}
+}
+
+static void test_cursor(void)
+{
+	static const char uid[] = "0123456789abcdef0123456789abcdef";
+	struct log_mark mark = { .inclusive = true, .numbers = { true, UINT64_MAX, 300000 } }, got;
+	char text[LOG_CURSOR_SIZE + 1], changed[LOG_CURSOR_SIZE + 2], position[POSITION_TEXT_MAX];
+	bool refused = true;
+
+	is_int(position_parse(S1 "i=49414;" B1 "m=88387956;t=66109ab557a9d", &mark.at), 0,
+	       "a position");
+	log_cursor_format(&mark, uid, text);
+	is_int(strlen(text), LOG_CURSOR_SIZE, "cursors are of one size");
+	is_int(log_cursor_parse(text, uid, &got), 0, "one is read");
+	position_format(&got.at, position);
+	is_str(position, S1 "i=49414;" B1 "m=88387956;t=66109ab557a9d", "with its position");
+	ok(got.at.is_set && got.inclusive && got.numbers.known &&
+		   got.numbers.invocation == UINT64_MAX && got.numbers.line == 300000,
+	   "and all else");
+	is_int(log_cursor_parse(text, "1123456789abcdef0123456789abcdef", &got), -EXDEV,
+	       "it is of one indexer");
+	for (size_t i = 0; i < LOG_CURSOR_SIZE; i++) {
+		strcpy(changed, text);
+		changed[i] = changed[i] == 'A' ? 'B' : 'A';
+		refused &= log_cursor_parse(changed, uid, &got) == -EINVAL;
+		changed[i] = (char)(i % 2 ? '=' : 0x80);
+		refused &= log_cursor_parse(changed, uid, &got) == -EINVAL;
+		changed[i] = '\0';
+		refused &= log_cursor_parse(changed, uid, &got) == -EINVAL;
+	}
+	ok(refused, "none is read with a character changed, or cut short");
+	(void)snprintf(changed, sizeof(changed), "%sA", text);
+	is_int(log_cursor_parse(changed, uid, &got), -EINVAL, "nor a longer one");
+}
+
+static void test_covers(void)
+{
+	struct place place = { .numbers = { true, 7, 20 } };
+	struct position here, later;
+	struct reader_record record = { .invocation = 7, .line = 20 };
+
+	(void)position_parse(S1 "i=5;" B1 "m=2;t=3", &place.at);
+	(void)position_parse(S1 "i=9;" B1 "m=2;t=3", &here);
+	(void)position_parse(S1 "i=9;" B1 "m=3;t=3", &later);
+	ok(place_covers(&place, &here, &record),
+	   "a line of the same moment is known by its number");
+	ok(!place_covers(&place, &later, &record), "one of another moment is not");
+	record.line = 21;
+	ok(!place_covers(&place, &here, &record), "nor the next");
+	record = (struct reader_record){ .invocation = 8, .line = 3 };
+	ok(!place_covers(&place, &here, &record), "nor another invocation's");
+	record = (struct reader_record){ .invocation = 7 };
+	ok(!place_covers(&place, &here, &record), "nor one without a number");
 }
 
 static void test_exit(void)
@@ -250,6 +305,8 @@ int main(void)
 
 	test_parse();
 	test_compare();
+	test_cursor();
+	test_covers();
 	test_exit();
 	if (ok(mkdtemp(directory) != NULL, "a directory")) {
 		test_streams(directory);

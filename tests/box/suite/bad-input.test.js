@@ -155,7 +155,6 @@ test('a message of 100 MB is refused', async () => {
 });
 
 for (const [method, request, message] of [
-	['StreamLogs', { parent: 'indexers/x', cursor: 'c' }, /cursor/],
 	['StreamLogs', { parent: 'indexers/x', recursive: true }, /recursive/],
 ])
 	test(`${method} ${JSON.stringify(request)} is refused by name`, async () => {
@@ -164,7 +163,9 @@ for (const [method, request, message] of [
 
 for (const [request, message] of [
 	[{ tail: -1 }, /tail/], [{ level: 99 }, /level/], [{ since: { seconds: 1, nanos: -5 } }, /since/],
-	[{ since: { seconds: 999999999999 } }, /since/],
+	[{ since: { seconds: 999999999999 } }, /since/], [{ cursor: 'c' }, /cursor/],
+	[{ cursor: 'A'.repeat(100) }, /cursor/], [{ cursor: 'A'.repeat(100_000) }, /cursor/],
+	[{ cursor: 'c', tail: 1 }, /cursor.*tail/], [{ cursor: 'c', since: { seconds: 1 } }, /cursor.*since/],
 ])
 	test(`StreamLogs ${JSON.stringify(request)} is refused`, async () => {
 		await call('CreateIndexer', { indexer_id: 'logged', indexer: good });

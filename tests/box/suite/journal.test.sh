@@ -43,7 +43,7 @@ box push "$host" "${deb%/*}/tools" /root/tools || tap_bail 'the tools are built'
 
 stress 'journalctl -q --rotate' follow "$streams"
 ok 'each stream has each line once while the journal is rotated'
-says "$streams of $streams streams complete, .* [1-9][0-9]* refused, 0 gaps, 0 wrong"
+says "$streams of $streams streams complete, .* [1-9][0-9]* refused, .* 0 gaps, 0 wrong"
 ok 'all of them, and some were parked'
 
 stress 'journalctl -q --rotate --vacuum-files=2' -g follow "$streams"
