@@ -19,6 +19,8 @@ struct logs_config {
 	uint64_t lines; /* 0: all */
 	int level;
 	uint64_t since; /* microseconds since the epoch; 0: the first record */
+	const char *after_cursor;
+	bool show_cursor;
 };
 
 static int take_level(char *value, void *field)
@@ -46,12 +48,17 @@ static const struct option_row logs_options[] = {
 	{ "since", 0, "TIME", take_time, AT(since),
 	  "a time such as 2026-01-31T12:00:00Z, '2026-01-31 12:00', -10min or @1767268800",
 	  "begin at this time; -10min is ten minutes ago", "since" },
+	{ "after-cursor", 0, "CURSOR", take_string, AT(after_cursor), NULL,
+	  "begin after the record that had this cursor", "cursor" },
+	{ "show-cursor", 0, NULL, take_flag, AT(show_cursor), NULL,
+	  "show the last record's cursor at the end" },
 };
 #undef AT
 
 /* How records are written, and what is remembered between two of them. */
 struct printer {
-	bool terminal, colour;
+	bool terminal, colour, show_cursor;
+	char *cursor;  /* of the last record; owned */
 	time_t second; /* that `clock` shows; times of many records are the same */
 	char clock[TIME_TEXT_MAX];
 };
@@ -68,6 +75,26 @@ static const char *time_text(struct printer *printer, const Google__Protobuf__Ti
 		strcpy(printer->clock, "-");
 	printer->second = second;
 	return printer->clock;
+}
+
+/* Events stand between dashes, as journalctl's do. */
+static void print_event(const Indexerd__V1__StreamLogsResponse *record)
+{
+	const ProtobufCEnumDescriptor *events = &indexerd__v1__log_event__descriptor;
+
+	if (record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_LOST)
+		printf("-- %" PRIu64 " lines lost --", record->lost);
+	else if (!isempty(record->content))
+		printf("-- %s --", clean(record->content));
+	else
+		printf("-- %s --", enum_text(events, (int)record->event));
+}
+
+static int keep_cursor(struct printer *printer, const char *cursor)
+{
+	free(printer->cursor);
+	printer->cursor = strdup(cursor);
+	return printer->cursor ? 0 : -ENOMEM;
 }
 
 /* Content of several lines is indented, so that what is no indentation is the begin of a record. */
@@ -89,7 +116,8 @@ static void print_content(const struct printer *printer, char *content, int inde
 
 static const char *colour_of(const struct printer *printer, int level)
 {
-	static const char *const colours[] = { [LEVEL_TRACE] = "\033[2m",
+	static const char *const colours[] = { [LEVEL_UNKNOWN] = "\033[2m", /* an event */
+					       [LEVEL_TRACE] = "\033[2m",
 					       [LEVEL_DEBUG] = "\033[2m",
 					       [LEVEL_WARNING] = "\033[33m",
 					       [LEVEL_ERROR] = "\033[1;31m" };
@@ -116,24 +144,23 @@ static int print_record(const ProtobufCMessage *message, void *userdata)
 	indent += printf("%-7s ", level);
 	if (record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_UNSPECIFIED)
 		print_content(printer, record->content, indent);
-	else if (record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_LOST)
-		printf("-- %" PRIu64 " records lost --", record->lost);
 	else
-		printf("-- %s --",
-		       enum_text(&indexerd__v1__log_event__descriptor, (int)record->event));
+		print_event(record);
 	if (colour)
 		fputs("\033[0m", stdout);
 	putchar('\n');
-	return 0;
+	return printer->show_cursor ? keep_cursor(printer, record->cursor) : 0;
 }
 
 static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 {
 	const struct logs_config *config = userdata;
-	struct printer printer = { .terminal = isatty(STDOUT_FILENO) };
+	struct printer printer = { .terminal = isatty(STDOUT_FILENO),
+				   .show_cursor = config->show_cursor };
 	_cleanup_free_ char *name = ctl_name(operands[0]);
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
 	Google__Protobuf__Timestamp since = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	int r;
 
 	if (!name)
 		return -ENOMEM;
@@ -147,7 +174,13 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 		since.nanos = (int32_t)(config->since % USEC_PER_SEC * NSEC_PER_USEC);
 		request.since = &since;
 	}
-	return ctl_stream(ctl, "StreamLogs", &request.base, print_record, &printer);
+	if (config->after_cursor)
+		request.cursor = (char *)config->after_cursor;
+	r = ctl_stream(ctl, "StreamLogs", &request.base, print_record, &printer);
+	if (printer.cursor)
+		printf("-- cursor: %s\n", printer.cursor);
+	free(printer.cursor);
+	return r;
 }
 
 const struct verb verb_logs = {

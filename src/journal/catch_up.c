@@ -12,16 +12,20 @@
 #include "journal/stream.h"
 #include "journal/sync.h"
 
-int stream_close_reader(struct log_stream *stream)
+void stream_drop_reader(struct log_stream *stream)
 {
-	int r;
-
 	if (!stream->reader)
-		return 0;
-	r = reader_place(stream->reader, false, &stream->place);
+		return;
 	stream->reader = reader_free(stream->reader);
 	atomic_fetch_sub(&stream->journal->open_readers, 1);
-	return r;
+}
+
+void stream_close_reader(struct log_stream *stream)
+{
+	if (!stream->reader)
+		return;
+	(void)reader_place(stream->reader, false, &stream->place);
+	stream_drop_reader(stream);
 }
 
 static int open_reader(struct log_stream *stream)
@@ -48,29 +52,33 @@ static int read_slice(struct log_stream *stream)
 		r = reader_next(stream->reader, &record);
 		if (r <= 0)
 			return r;
-		if (r == READER_RECORD) {
+		if (r == READER_RECORD)
 			r = stream_take(stream, stream->reader, &record);
-			if (r < 0)
-				return r;
-		}
+		else if (reader_is_sparse(stream->reader))
+			stream->place.sparse = true;
+		if (r < 0)
+			return r;
 	}
 	return 1;
 }
 
 int stream_catch_up(struct log_stream *stream)
 {
-	int r = open_reader(stream), k;
+	int r = open_reader(stream);
 
 	if (r < 0)
 		return r;
 	r = read_slice(stream);
 	stream_flush(stream);
+	if (r == -ESTALE) {
+		stream_drop_reader(stream);
+		return 1;
+	}
 	if (r == -EAGAIN) {
 		/* Noted already now, so that the reader can be closed by whoever finds it idle. */
 		reader_refuse(stream->reader);
-		k = reader_place(stream->reader, false, &stream->place);
-		if (k < 0)
-			return k;
+		if (reader_place(stream->reader, false, &stream->place) < 0)
+			stream_drop_reader(stream);
 	}
 	return r;
 }
@@ -79,27 +87,21 @@ int stream_catch_up(struct log_stream *stream)
  * Between two turns, and while it waits to join the live reader, a stream keeps its reader only
  * where few are open: each holds an inotify instance, and a user has 128 of them.
  */
-static int let_go(struct log_stream *stream)
+static void let_go(struct log_stream *stream)
 {
-	if (atomic_load(&stream->journal->open_readers) <= OPEN_READERS_MAX)
-		return 0;
-	return stream_close_reader(stream);
+	if (atomic_load(&stream->journal->open_readers) > OPEN_READERS_MAX)
+		stream_close_reader(stream);
 }
 
 void stream_settle(struct log_stream *stream, int result)
 {
-	int r;
-
 	if (result == -ECANCELED) {
 		stream_release(stream, STREAM_ENDED);
 	} else if (result != 1 && result != -EAGAIN) {
 		stream_end(stream, result);
 	} else {
-		r = let_go(stream);
-		if (r < 0)
-			stream_end(stream, r);
-		else
-			stream_release(stream, result == 1 ? STREAM_QUEUED : STREAM_PARKED);
+		let_go(stream);
+		stream_release(stream, result == 1 ? STREAM_QUEUED : STREAM_PARKED);
 	}
 }
 
@@ -116,16 +118,18 @@ static void run(struct log_stream *stream)
 	if (finishing)
 		journal_synchronize(stream->journal, stream->finished);
 	r = stream_catch_up(stream);
-	if (r != 0)
+	if (r == 0 && finishing)
+		r = stream_take_deleted(stream);
+	if (r != 0) {
 		stream_settle(stream, r);
-	else if (finishing || !stream->query.follow)
+	} else if (finishing || !stream->query.follow) {
 		stream_end(stream, 0);
-	else if (stream_is_finishing(stream))
+	} else if (stream_is_finishing(stream)) {
 		stream_release(stream, STREAM_QUEUED);
-	else if ((r = let_go(stream)) < 0)
-		stream_end(stream, r);
-	else
+	} else {
+		let_go(stream);
 		stream_release(stream, STREAM_JOINING);
+	}
 }
 
 /* With the lock held. Returns the reader of a stream that has been parked for long, or NULL. */

@@ -18,6 +18,7 @@
 #define VERSION_MASK   0xf0
 #define FLAG_INCLUSIVE 0x01
 #define FLAG_NUMBERED  0x02
+#define FLAG_ENDED     0x04
 #define UID_HASH_SIZE  4
 #define SEAL_SIZE      5
 #define BYTES	       (LOG_CURSOR_SIZE / 4 * 3)
@@ -122,7 +123,7 @@ void log_cursor_format(const struct log_mark *mark, const char *uid, char text[L
 	uint8_t bytes[BYTES], *p = bytes;
 
 	*p++ = (uint8_t)(VERSION | (mark->inclusive ? FLAG_INCLUSIVE : 0) |
-			 (numbers->known ? FLAG_NUMBERED : 0));
+			 (numbers->known ? FLAG_NUMBERED : 0) | (numbers->ended ? FLAG_ENDED : 0));
 	p = put_id(p, mark->at.seqnum_id);
 	p = put_number(p, mark->at.seqnum, 6);
 	p = put_id(p, mark->at.boot_id);
@@ -152,6 +153,7 @@ int log_cursor_parse(const char *text, const char *uid, struct log_mark *ret)
 		return -EXDEV;
 	mark.inclusive = bytes[0] & FLAG_INCLUSIVE;
 	numbers->known = bytes[0] & FLAG_NUMBERED;
+	numbers->ended = bytes[0] & FLAG_ENDED;
 	p = get_id(p, &mark.at.seqnum_id);
 	p = get_number(p, &mark.at.seqnum, 6);
 	p = get_id(p, &mark.at.boot_id);

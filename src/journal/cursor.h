@@ -20,6 +20,7 @@
  */
 struct log_numbers {
 	bool known;
+	bool ended;	     /* the invocation's end has been given */
 	uint64_t invocation; /* the first half of its id; 0: none */
 	uint64_t line;	     /* 0: none of it yet */
 };

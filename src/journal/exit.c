@@ -25,10 +25,9 @@
 #include "common/util.h"
 #include "journal/access.h"
 #include "journal/exit.h"
+#include "journal/field.h"
 #include "journal/journal.h"
 #include "model/exit.h"
-
-#define MESSAGE_ID_SUCCESS "7ad2d189f7e94e70a38c781354912448"
 
 /* An invocation has about ten records of PID 1; a unit that reloads itself may have many more. */
 #define RECORDS_MAX 256
@@ -74,18 +73,9 @@ int exit_from_fields(const struct exit_fields *fields, struct exit_record *ret)
 	return 1;
 }
 
-/* Copies a field of the current record, without its name. False where there is none that fits. */
 static bool get_field(sd_journal *j, const char *name, char value[EXIT_FIELD_MAX])
 {
-	size_t n = strlen(name) + 1, size;
-	const void *data;
-
-	if (sd_journal_get_data(j, name, &data, &size) < 0 || size < n ||
-	    size - n >= EXIT_FIELD_MAX)
-		return false;
-	memcpy(value, (const char *)data + n, size - n);
-	value[size - n] = '\0';
-	return true;
+	return field_get(j, name, value, EXIT_FIELD_MAX);
 }
 
 /* Adds what the current record tells. Records come from the last one on, so the first word holds.
@@ -103,7 +93,7 @@ static void gather(sd_journal *j, struct exit_fields *fields)
 	}
 	if (get_field(j, "JOB_TYPE", value) && streq(value, "stop"))
 		fields->asked = true;
-	if (get_field(j, "MESSAGE_ID", value) && streq(value, MESSAGE_ID_SUCCESS)) {
+	if (get_field(j, "MESSAGE_ID", value) && streq(value, EXIT_SUCCESS_MESSAGE_ID)) {
 		fields->success = true;
 		tells = true;
 	}
@@ -111,7 +101,8 @@ static void gather(sd_journal *j, struct exit_fields *fields)
 		(void)sd_journal_get_realtime_usec(j, &fields->time);
 }
 
-static int open_matched(const char *directory, const char *unit, sd_journal **ret)
+static int open_matched(const char *directory, const char *unit, const char *invocation_id,
+			sd_journal **ret)
 {
 	_cleanup_(sd_journal_closep) sd_journal *j = NULL;
 	char matches[3][512], boot_id[SD_ID128_STRING_MAX];
@@ -127,8 +118,11 @@ static int open_matched(const char *directory, const char *unit, sd_journal **re
 		return r;
 	(void)snprintf(matches[0], sizeof(matches[0]), "_PID=1");
 	(void)snprintf(matches[1], sizeof(matches[1]), "UNIT=%s", unit);
-	(void)snprintf(matches[2], sizeof(matches[2]), "_BOOT_ID=%s",
-		       sd_id128_to_string(boot, boot_id));
+	if (isempty(invocation_id))
+		(void)snprintf(matches[2], sizeof(matches[2]), "_BOOT_ID=%s",
+			       sd_id128_to_string(boot, boot_id));
+	else
+		(void)snprintf(matches[2], sizeof(matches[2]), "INVOCATION_ID=%s", invocation_id);
 	for (size_t i = 0; i < ELEMENTSOF(matches); i++) {
 		r = sd_journal_add_match(j, matches[i], 0);
 		if (r < 0)
@@ -150,26 +144,34 @@ static bool is_of_last(sd_journal *j, char invocation_id[EXIT_FIELD_MAX])
 	return streq(invocation_id, value);
 }
 
-int journal_find_exit(const char *directory, const char *unit, struct exit_record *ret)
+int exit_find_fields(const char *directory, const char *unit, const char *invocation_id,
+		     struct exit_fields *fields)
 {
 	_cleanup_(sd_journal_closep) sd_journal *j = NULL;
-	char invocation_id[EXIT_FIELD_MAX] = "";
-	struct exit_fields fields = { 0 };
-	int r = open_matched(directory, unit, &j);
+	char last[EXIT_FIELD_MAX] = "";
+	int r = open_matched(directory, unit, invocation_id, &j);
 
 	r = r < 0 ? r : sd_journal_seek_tail(j);
 	if (r < 0)
 		return r;
-	for (unsigned i = 0; i < RECORDS_MAX && isempty(fields.code); i++) {
+	for (unsigned i = 0; i < RECORDS_MAX && isempty(fields->code); i++) {
 		r = sd_journal_previous(j);
 		if (r < 0)
 			return r;
 		if (r == 0)
 			break;
-		if (is_of_last(j, invocation_id))
-			gather(j, &fields);
-		else if (!isempty(invocation_id))
+		if (is_of_last(j, last))
+			gather(j, fields);
+		else if (!isempty(last))
 			break;
 	}
-	return exit_from_fields(&fields, ret);
+	return 0;
+}
+
+int journal_find_exit(const char *directory, const char *unit, struct exit_record *ret)
+{
+	struct exit_fields fields = { 0 };
+	int r = exit_find_fields(directory, unit, NULL, &fields);
+
+	return r < 0 ? r : exit_from_fields(&fields, ret);
 }

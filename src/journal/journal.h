@@ -22,12 +22,22 @@
 struct journal;
 struct log_stream;
 
+/* The numbers are those of LogEvent in the API. */
+enum log_event {
+	LOG_LINE = 0,
+	LOG_STARTED = 1, /* an invocation of the unit begins */
+	LOG_EXITED = 2,	 /* it has ended, and no process of it is left */
+	LOG_LOST = 3,	 /* lines that were written are not in the journal */
+	LOG_DELETED = 4, /* the indexer is gone; the last record */
+};
+
 struct log_query {
 	char uid[ID128_TEXT_MAX];
-	char id[ID_MAX];
-	enum level level;      /* minimum; LEVEL_UNKNOWN is everything */
+	char id[ID_MAX];       /* "": no events of its unit */
+	uint64_t created;      /* microseconds since the epoch: before that the id was another's */
+	enum level level;      /* minimum; LEVEL_UNKNOWN is everything. Events always pass */
 	uint64_t since;	       /* microseconds since the epoch; 0: from the first record on */
-	int32_t tail;	       /* the last N records that pass the level; 0: all. `since` and `tail`
+	int32_t tail;	       /* the last N lines that pass the level; 0: all. `since` and `tail`
 				  together: both hold */
 	struct log_mark after; /* where an earlier stream ended, if it is set; without the others */
 	bool follow;
@@ -36,10 +46,12 @@ struct log_query {
 /* One record, lent for the duration of the call. */
 struct log_record {
 	const char *id; /* the indexer's */
-	enum level level;
+	enum log_event event;
+	enum level level;    /* LEVEL_UNKNOWN: an event has none */
 	const char *content; /* not terminated; may be any bytes but never NUL-checked: see rpc */
 	size_t content_size;
 	uint64_t time;	      /* of the journal's receipt, microseconds since the epoch */
+	uint64_t lost;	      /* of LOG_LOST: how many lines */
 	struct log_mark mark; /* what a stream has been given with this record */
 };
 

@@ -27,6 +27,7 @@ struct live {
 	bool has_last;		   /* if that yielded one */
 	unsigned n_streams;
 	struct stream_list buckets[BUCKETS]; /* by uid */
+	struct stream_list units[BUCKETS];   /* by id */
 	struct stream_list unflushed;
 };
 
@@ -41,13 +42,13 @@ void live_wake(struct journal *journal)
 	(void)n;
 }
 
-static struct stream_list *bucket(struct live *live, const char *uid)
+static struct stream_list *find(struct stream_list lists[BUCKETS], const char *key)
 {
 	uint32_t hash = 2166136261U; /* FNV-1a */
 
-	for (; *uid; uid++)
-		hash = (hash ^ (unsigned char)*uid) * 16777619U;
-	return &live->buckets[hash % BUCKETS];
+	for (; *key; key++)
+		hash = (hash ^ (unsigned char)*key) * 16777619U;
+	return &lists[hash % BUCKETS];
 }
 
 static void flush_one(struct live *live, struct log_stream *stream)
@@ -71,7 +72,8 @@ static void flush_all(struct live *live)
 static void detach(struct live *live, struct log_stream *stream)
 {
 	flush_one(live, stream);
-	TAILQ_REMOVE(bucket(live, stream->query.uid), stream, live_link);
+	TAILQ_REMOVE(find(live->buckets, stream->query.uid), stream, live_link);
+	TAILQ_REMOVE(find(live->units, stream->query.id), stream, unit_link);
 	live->n_streams--;
 }
 
@@ -83,21 +85,23 @@ static void leave(struct live *live, struct log_stream *stream, bool refused,
 		  enum stream_state next)
 {
 	struct place here;
-	int r = 0;
 
 	detach(live, stream);
 	/* One that has had nothing from us yet goes on where its own reader ended. */
 	if (refused || !stream->skipping) {
-		r = reader_place(live->reader, refused, &here);
-		if (r == 0 && here.at.is_set) {
+		if (reader_place(live->reader, refused, &here) == 0 && here.at.is_set) {
 			stream->place.at = here.at;
 			stream->place.inclusive = here.inclusive;
 		}
 	}
-	if (r < 0)
-		stream_end(stream, r);
-	else
-		stream_release(stream, next);
+	stream_release(stream, next);
+}
+
+/* Lets a stream catch up from behind the last record that it was given. */
+static void leave_behind(struct live *live, struct log_stream *stream)
+{
+	detach(live, stream);
+	stream_release(stream, STREAM_QUEUED);
 }
 
 /* --- dispatching --------------------------------------------------------------------------- */
@@ -132,7 +136,9 @@ static void give(struct live *live, struct log_stream *stream, const struct read
 	if (is_given(live, stream, record))
 		return;
 	r = stream_take(stream, live->reader, record);
-	if (r == -EAGAIN)
+	if (r == -ESTALE)
+		leave_behind(live, stream);
+	else if (r == -EAGAIN)
 		leave(live, stream, true, STREAM_PARKED);
 	else if (r < 0)
 		leave(live, stream, true, STREAM_ENDED);
@@ -140,9 +146,21 @@ static void give(struct live *live, struct log_stream *stream, const struct read
 		TAILQ_INSERT_TAIL(&live->unflushed, stream, flush_link);
 }
 
-static void dispatch(struct live *live, const struct reader_record *record)
+static void dispatch_event(struct live *live, const struct reader_record *record)
 {
-	struct stream_list *list = bucket(live, record->uid);
+	struct stream_list *list = find(live->units, record->id);
+	struct log_stream *stream, *next;
+
+	for (stream = TAILQ_FIRST(list); stream; stream = next) {
+		next = TAILQ_NEXT(stream, unit_link);
+		if (streq(stream->query.id, record->id))
+			give(live, stream, record);
+	}
+}
+
+static void dispatch_line(struct live *live, const struct reader_record *record)
+{
+	struct stream_list *list = find(live->buckets, record->uid);
 	struct log_stream *stream, *next;
 
 	for (stream = TAILQ_FIRST(list); stream; stream = next) {
@@ -150,6 +168,22 @@ static void dispatch(struct live *live, const struct reader_record *record)
 		if (streq(stream->query.uid, record->uid))
 			give(live, stream, record);
 	}
+}
+
+static void dispatch(struct live *live, const struct reader_record *record)
+{
+	if (record->log.event == LOG_LINE)
+		dispatch_line(live, record);
+	else
+		dispatch_event(live, record);
+}
+
+/* Whether the live reader's last record may be one for the stream. */
+static bool is_about(const struct reader_record *record, const struct log_stream *stream)
+{
+	if (record->log.event == LOG_LINE)
+		return streq(record->uid, stream->query.uid);
+	return streq(record->id, stream->query.id);
 }
 
 /* --- joining ------------------------------------------------------------------------------- */
@@ -174,11 +208,7 @@ static void join(struct live *live, struct log_stream *stream)
 		stream_settle(stream, r);
 		return;
 	}
-	r = stream_close_reader(stream);
-	if (r < 0) {
-		stream_end(stream, r);
-		return;
-	}
+	stream_close_reader(stream);
 	pthread_mutex_lock(&journal->lock);
 	stays = !stream->finishing && !atomic_load(&stream->closed);
 	if (stays)
@@ -189,9 +219,13 @@ static void join(struct live *live, struct log_stream *stream)
 		return;
 	}
 	stream->skipping = true;
-	TAILQ_INSERT_TAIL(bucket(live, stream->query.uid), stream, live_link);
+	/* Since the last line of its level there may have been others. */
+	if (stream->query.level > LEVEL_INFO)
+		stream->place.sparse = true;
+	TAILQ_INSERT_TAIL(find(live->buckets, stream->query.uid), stream, live_link);
+	TAILQ_INSERT_TAIL(find(live->units, stream->query.id), stream, unit_link);
 	live->n_streams++;
-	if (live->has_last && streq(live->last.uid, stream->query.uid))
+	if (live->has_last && is_about(&live->last, stream))
 		give(live, stream, &live->last);
 }
 
@@ -305,8 +339,10 @@ void *live_thread(void *userdata)
 	struct live live = { .journal = userdata };
 
 	TAILQ_INIT(&live.unflushed);
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < BUCKETS; i++) {
 		TAILQ_INIT(&live.buckets[i]);
+		TAILQ_INIT(&live.units[i]);
+	}
 
 	while (!atomic_load(&live.journal->stopping)) {
 		int r = 0;

@@ -1,13 +1,6 @@
 /*
  * One position in the journal; see reader.h.
  *
- * All fields of a record are gone through once: that is faster than two sd_journal_get_data(), each
- * of which goes through them from the first, and shows also who wrote it. Any process can put
- * INDEXER_UID= into a record of its own, so the field alone proves nothing. journald adds the
- * unit's own INDEXER_UID= to every record from indexer.slice (LogExtraFields=), and _SYSTEMD_SLICE=
- * cannot be made up: a record of that slice with one value is true, with two it is forged and
- * dropped.
- *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -28,8 +21,13 @@
 /* sd_journal drops a damaged file by itself; a series of errors is something else. */
 #define ERRORS_IN_A_ROW_MAX 16
 
-/* What one writer can make a reader hold. indexer-exec splits lines long before. */
-#define CONTENT_MAX (1024 * 1024)
+/* How long after its receipt a record may still be linked into lists, by a journald that is slow.
+ */
+#define FRESH_USEC (10 * USEC_PER_SEC)
+
+/* Invocations that may end at one time: of one indexer, and of all. */
+#define ENDINGS	     1
+#define ENDINGS_LIVE 64
 
 struct reader {
 	sd_journal *j;
@@ -42,165 +40,24 @@ struct reader {
 	struct position moment;	       /* of the first of the lines that were taken in together, */
 	uint64_t moment_invocation, moment_line; /* and which line that is */
 	unsigned steps, errors;
-	char *content;
-	size_t content_size, content_allocated;
+	struct record_reader record;
+
+	bool sparse;  /* only lines of the query's level are matched, */
+	bool probing; /* but not yet: the first line of any level is looked for, */
+	bool probed;  /* or has been found, and reading begins anew at: */
+	struct place start;
+
+	/* Of fresh records only; see look_back(). */
+	struct position last; /* of the last record read, */
+	bool last_unread;     /* or it has not been read, and is the first to be, */
+	uint64_t last_invocation, last_line;
+	struct position looked; /* up to here nothing has been passed over */
 };
-
-/* Of a line's number. What has more is no number of indexer-exec's. */
-#define LINE_DIGITS_MAX 14
-
-/* --- the fields of a record ---------------------------------------------------------------- */
-
-struct fields {
-	bool has_message, in_slice, is_trace;
-	int priority; /* -1: none */
-	unsigned n_uids, n_lines;
-	uint64_t invocation, line;
-	char uid[ID128_TEXT_MAX];
-};
-
-static int take_message(struct reader *reader, const char *value, size_t size,
-			struct fields *fields)
-{
-	if (fields->has_message)
-		return 0;
-	size = MIN(size, (size_t)CONTENT_MAX);
-	if (size > reader->content_allocated) {
-		size_t n = MAX(size, (size_t)4096);
-		char *content = realloc(reader->content, n);
-
-		if (!content)
-			return -ENOMEM;
-		reader->content = content;
-		reader->content_allocated = n;
-	}
-	if (size > 0)
-		memcpy(reader->content, value, size);
-	reader->content_size = size;
-	fields->has_message = true;
-	return 0;
-}
-
-static int take_priority(struct reader *reader, const char *value, size_t size,
-			 struct fields *fields)
-{
-	(void)reader;
-	if (size == 1 && *value >= '0' && *value <= '7')
-		fields->priority = *value - '0';
-	return 0;
-}
-
-static int take_level(struct reader *reader, const char *value, size_t size, struct fields *fields)
-{
-	(void)reader;
-	fields->is_trace = size == strlen(INDEXER_LEVEL_TRACE) &&
-			   memcmp(value, INDEXER_LEVEL_TRACE, size) == 0;
-	return 0;
-}
-
-static int take_uid(struct reader *reader, const char *value, size_t size, struct fields *fields)
-{
-	(void)reader;
-	fields->n_uids++;
-	if (size == sizeof(fields->uid) - 1) {
-		memcpy(fields->uid, value, size);
-		fields->uid[size] = '\0';
-	}
-	return 0;
-}
-
-static int take_slice(struct reader *reader, const char *value, size_t size, struct fields *fields)
-{
-	(void)reader;
-	fields->in_slice = size == strlen(INDEXER_SLICE) && memcmp(value, INDEXER_SLICE, size) == 0;
-	return 0;
-}
-
-static int take_line(struct reader *reader, const char *value, size_t size, struct fields *fields)
-{
-	uint64_t line = 0;
-
-	(void)reader;
-	fields->n_lines++;
-	for (size_t i = 0; i < size; i++) {
-		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
-			return 0;
-		line = line * 10 + (uint64_t)(value[i] - '0');
-	}
-	fields->line = line;
-	return 0;
-}
-
-static int take_invocation(struct reader *reader, const char *value, size_t size,
-			   struct fields *fields)
-{
-	(void)reader;
-	fields->invocation = log_invocation(value, size);
-	return 0;
-}
-
-#define FIELD(name, take)                                                                          \
-	{                                                                                          \
-		name "=", sizeof(name "=") - 1, take                                               \
-	}
-static const struct {
-	const char *name;
-	size_t size;
-	int (*take)(struct reader *reader, const char *value, size_t size, struct fields *fields);
-} wanted_fields[] = {
-	FIELD("MESSAGE", take_message),
-	FIELD("PRIORITY", take_priority),
-	FIELD(INDEXER_FIELD_LEVEL, take_level),
-	FIELD(INDEXER_FIELD_UID, take_uid),
-	FIELD("_SYSTEMD_SLICE", take_slice),
-	FIELD(INDEXER_FIELD_LINE, take_line),
-	FIELD("_SYSTEMD_INVOCATION_ID", take_invocation),
-};
-
-static int take_field(struct reader *reader, const char *data, size_t size, struct fields *fields)
-{
-	for (size_t i = 0; i < ELEMENTSOF(wanted_fields); i++) {
-		size_t n = wanted_fields[i].size;
-
-		/* The '=' first: most fields are none of ours, and this is asked for each of them.
-		 */
-		if (size >= n && data[n - 1] == '=' && memcmp(data, wanted_fields[i].name, n) == 0)
-			return wanted_fields[i].take(reader, data + n, size - n, fields);
-	}
-	return 0;
-}
-
-/* Reads the current record. Returns READER_RECORD or READER_PASSED, -ENOMEM. */
-static int read_record(struct reader *reader, struct reader_record *ret)
-{
-	struct fields fields = { .priority = -1 };
-	const void *data;
-	size_t size;
-	int r;
-
-	if (sd_journal_get_realtime_usec(reader->j, &ret->log.time) < 0)
-		return READER_PASSED;
-	sd_journal_restart_data(reader->j);
-	while ((r = sd_journal_enumerate_available_data(reader->j, &data, &size)) > 0) {
-		r = take_field(reader, data, size, &fields);
-		if (r < 0)
-			return r;
-	}
-	/* A damaged record, or one that does not unpack, is passed over: the next may be whole. */
-	if (r < 0 || !fields.has_message || !fields.in_slice || fields.n_uids != 1)
-		return r == -ENOMEM ? r : READER_PASSED;
-	memcpy(ret->uid, fields.uid, sizeof(ret->uid));
-	ret->invocation = fields.invocation;
-	ret->line = fields.n_lines == 1 ? fields.line : 0;
-	ret->log.level = level_from_priority(fields.priority, fields.is_trace);
-	ret->log.content = reader->content_size ? reader->content : "";
-	ret->log.content_size = reader->content_size;
-	return READER_RECORD;
-}
 
 bool query_wants(const struct log_query *query, const struct log_record *record)
 {
-	return record->level >= query->level && record->time >= query->since;
+	return (record->event != LOG_LINE || record->level >= query->level) &&
+	       record->time >= query->since;
 }
 
 /* --- places -------------------------------------------------------------------------------- */
@@ -231,13 +88,22 @@ static void note_position(struct reader *reader)
 void reader_refuse(struct reader *reader)
 {
 	reader->on_record = true;
+	if (reader->probed) {
+		reader->probed = false;
+		reader->probing = true;
+	}
+}
+
+bool reader_is_sparse(const struct reader *reader)
+{
+	return reader->sparse && !reader->probing && !reader->probed;
 }
 
 int reader_place(struct reader *reader, bool refused, struct place *ret)
 {
 	note_position(reader);
 	if (reader->moved)
-		return -EBADMSG;
+		return -ESTALE;
 	ret->at = reader->place.at;
 	ret->inclusive = reader->place.inclusive || refused;
 	ret->started = reader->place.started;
@@ -340,6 +206,8 @@ static void end_of_back(struct reader *reader, bool on_record)
 	reader->place.back = 0;
 	reader->on_record = on_record;
 	reader->skipping = false;
+	if (current_position(reader, &reader->last) == 0)
+		reader->last_unread = on_record;
 }
 
 /* One step of `tail`: N records that the query wants, or up to `since`. */
@@ -358,14 +226,123 @@ static int step_back(struct reader *reader, struct reader_record *record)
 	}
 	if (is_before_place(reader))
 		return READER_PASSED;
-	r = read_record(reader, record);
+	r = record_read(&reader->record, reader->j, record);
 	if (r != READER_RECORD)
 		return r;
+	if (record->log.event != LOG_LINE)
+		return READER_PASSED;
 	if (record->log.time < reader->query->since)
 		end_of_back(reader, false);
 	else if (query_wants(reader->query, &record->log) && --reader->place.back == 0)
 		end_of_back(reader, true);
 	return READER_PASSED;
+}
+
+/* --- what lists hide ------------------------------------------------------------------------ */
+
+static bool is_fresh(uint64_t time, uint64_t age)
+{
+	return time + age > now_usec(CLOCK_REALTIME);
+}
+
+/* Notes the record as the last one read. */
+static void note_last(struct reader *reader, const struct reader_record *record)
+{
+	reader_locate(reader, record, &reader->last);
+	reader->last_unread = false;
+	reader->last_invocation = record->invocation;
+	reader->last_line = record->line;
+}
+
+/* Whether the current record is not behind the last one read. */
+static bool is_read(struct reader *reader, const struct reader_record *record)
+{
+	struct position at;
+	int order;
+
+	if (!is_fresh(record->log.time, 2 * FRESH_USEC) ||
+	    (reader->query && record->log.time < reader->query->since))
+		return true;
+	if (!reader->last.is_set || current_position(reader, &at) < 0)
+		return false;
+	order = position_compare(&at, &reader->last);
+	return order < 0 || (order == 0 && !reader->last_unread) ||
+	       (record->line > 0 && record->line <= reader->last_line &&
+		record->invocation == reader->last_invocation &&
+		position_same_moment(&at, &reader->last));
+}
+
+/*
+ * Whether something before the current record may have been passed over. sd_journal asks the lists
+ * of several matches one after the other, and journald does not wait: a record that comes when its
+ * list has been asked is passed over for a later one whose list has not. The list of lines is asked
+ * first (that of the match that was added last), so a line never hides an event, but an event may
+ * hide lines; and of several priorities each may hide others.
+ */
+static bool may_hide(struct reader *reader, const struct reader_record *record)
+{
+	struct position at;
+
+	return (reader->record.of_manager || reader_is_sparse(reader)) &&
+	       is_fresh(record->log.time, FRESH_USEC) && current_position(reader, &at) == 0 &&
+	       (!reader->looked.is_set || position_compare(&at, &reader->looked) > 0);
+}
+
+/*
+ * Goes back to the last record read, and one step forward from there: now the lists have all up to
+ * here. The current record is then the first that has not been read. 1, 0 or a negative errno.
+ */
+static int look_back(struct reader *reader, struct reader_record *record)
+{
+	int r = current_position(reader, &reader->looked);
+
+	while (r >= 0 && (r = sd_journal_previous(reader->j)) > 0) {
+		r = record_read(&reader->record, reader->j, record);
+		if (r < 0 || is_read(reader, record))
+			break;
+	}
+	if (r == 0) /* before the first record; a step forward would leave that one out */
+		r = sd_journal_seek_head(reader->j);
+	r = r < 0 ? r : sd_journal_next(reader->j);
+	return r <= 0 ? r : record_read(&reader->record, reader->j, record);
+}
+
+/* --- steps forward -------------------------------------------------------------------------- */
+
+/* Reads the current record, or one before it that was passed over. As record_read(). */
+static int read_forward(struct reader *reader, struct reader_record *ret)
+{
+	int r = record_read(&reader->record, reader->j, ret);
+
+	if (r > 0 && may_hide(reader, ret))
+		r = look_back(reader, ret);
+	if (r > 0 && !reader->probing && is_fresh(ret->log.time, 2 * FRESH_USEC))
+		note_last(reader, ret);
+	ret->complete = !reader_is_sparse(reader);
+	return r;
+}
+
+/* The first line of any level has been found, or there is none: reading begins. */
+static int end_probe(struct reader *reader)
+{
+	reader->probing = false;
+	reader->probed = true;
+	reader->place = reader->start;
+	reader->moved = false;
+	return READER_PASSED;
+}
+
+static int probe(struct reader *reader, struct reader_record *ret, int r)
+{
+	if (r == 0)
+		return end_probe(reader);
+	if (r < 0)
+		return r;
+	if (r != READER_RECORD || ret->line == 0)
+		return READER_PASSED;
+	end_probe(reader);
+	ret->probe = true;
+	return READER_RECORD;
 }
 
 static int step_forward(struct reader *reader, struct reader_record *ret)
@@ -382,15 +359,36 @@ static int step_forward(struct reader *reader, struct reader_record *ret)
 	}
 	if (is_before_place(reader))
 		return READER_PASSED;
-	r = read_record(reader, ret);
+	r = read_forward(reader, ret);
 	if (r == READER_RECORD && is_covered(reader, ret))
 		return READER_PASSED;
 	return r;
 }
 
+static int match_priorities(struct reader *reader);
+static int seek(struct reader *reader);
+
+static int step(struct reader *reader, struct reader_record *ret)
+{
+	int r = 0;
+
+	if (reader->probed) {
+		reader->probed = false;
+		reader->on_record = false;
+		r = match_priorities(reader);
+		r = r < 0 ? r : seek(reader);
+	}
+	if (r < 0)
+		return r;
+	if (reader->place.back > 0)
+		return step_back(reader, ret);
+	r = step_forward(reader, ret);
+	return reader->probing ? probe(reader, ret, r) : r;
+}
+
 int reader_next(struct reader *reader, struct reader_record *ret)
 {
-	int r = reader->place.back > 0 ? step_back(reader, ret) : step_forward(reader, ret);
+	int r = step(reader, ret);
 
 	if (r >= 0) {
 		reader->errors = 0;
@@ -410,12 +408,12 @@ struct reader *reader_free(struct reader *reader)
 	if (!reader)
 		return NULL;
 	sd_journal_close(reader->j);
-	free(reader->content);
+	record_reader_clear(&reader->record);
 	free(reader);
 	return NULL;
 }
 
-static int open_journal(const char *directory, struct reader **ret)
+static int open_journal(const char *directory, size_t endings, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
 	int r;
@@ -426,6 +424,9 @@ static int open_journal(const char *directory, struct reader **ret)
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
+	r = event_reader_new(directory, endings, &reader->record.events);
+	if (r < 0)
+		return r;
 	r = directory ? sd_journal_open_directory(&reader->j, directory, 0)
 		      : sd_journal_open(&reader->j, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
@@ -448,23 +449,36 @@ static int open_journal(const char *directory, struct reader **ret)
 	return 0;
 }
 
-static int match_query(struct reader *reader, const struct log_query *query)
+/*
+ * Matching priorities pays where they are rare. INFO cannot be matched at all: a record without a
+ * priority is INFO too.
+ */
+static int match_priorities(struct reader *reader)
 {
-	char match[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
-	int r;
+	char match[32];
+	int r = 0;
 
-	(void)snprintf(match, sizeof(match), INDEXER_FIELD_UID "=%s", query->uid);
-	r = sd_journal_add_match(reader->j, match, 0);
-	/*
-	 * Matching priorities pays where they are rare. INFO cannot be matched at all: a record
-	 * without a priority is INFO too.
-	 */
-	for (int p = 0;
-	     r >= 0 && query->level > LEVEL_INFO && p <= priority_limit_of_level(query->level);
-	     p++) {
+	for (int p = priority_limit_of_level(reader->query->level); r >= 0 && p >= 0; p--) {
 		(void)snprintf(match, sizeof(match), "PRIORITY=%d", p);
 		r = sd_journal_add_match(reader->j, match, 0);
 	}
+	return r;
+}
+
+/* The lines last: see may_hide(). */
+static int match_query(struct reader *reader, const struct log_query *query)
+{
+	char match[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
+	int r = 0;
+
+	if (!isempty(query->id)) {
+		r = event_match_unit(reader->j, query->id);
+		r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	}
+	(void)snprintf(match, sizeof(match), INDEXER_FIELD_UID "=%s", query->uid);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, match, 0);
+	if (r >= 0 && reader->sparse && !reader->probing)
+		r = match_priorities(reader);
 	return r;
 }
 
@@ -489,7 +503,7 @@ int reader_new(const char *directory, const struct log_query *query, const struc
 	       struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(directory, &reader);
+	int r = open_journal(directory, ENDINGS, &reader);
 
 	if (r < 0)
 		return r;
@@ -499,6 +513,14 @@ int reader_new(const char *directory, const struct log_query *query, const struc
 		reader->place.started = true;
 		reader->place.back = query->tail;
 	}
+	reader->start = reader->place;
+	reader->last = place->at;
+	reader->last_unread = place->inclusive;
+	reader->last_invocation = place->numbers.invocation;
+	reader->last_line = place->numbers.line;
+	reader->sparse = query->level > LEVEL_INFO;
+	reader->probing =
+		reader->sparse && place->numbers.known && !place->sparse && reader->place.back == 0;
 	r = match_query(reader, query);
 	if (r < 0)
 		return r;
@@ -512,11 +534,13 @@ int reader_new(const char *directory, const struct log_query *query, const struc
 int reader_new_live(const char *directory, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(directory, &reader);
+	int r = open_journal(directory, ENDINGS_LIVE, &reader);
 
 	if (r < 0)
 		return r;
-	r = sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" INDEXER_SLICE, 0);
+	r = event_match_all(reader->j);
+	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" INDEXER_SLICE, 0);
 	if (r < 0)
 		return r;
 	/* To the last record: a seek to the tail followed by a step forward is not reliable. */

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "journal/journal.h"
 #include "journal/position.h"
+#include "journal/record.h"
 
 struct reader;
 
@@ -24,19 +25,7 @@ struct place {
 	int32_t back;	    /* records still to be counted backwards before reading begins */
 	/* The last line given. The stream's; a reader only compares what it finds at the place. */
 	struct log_numbers numbers;
-};
-
-struct reader_record {
-	struct log_record log; /* without its mark: see reader_locate() */
-	char uid[ID128_TEXT_MAX];
-	uint64_t invocation; /* as in struct log_numbers */
-	uint64_t line;	     /* 0 where indexer-exec has not numbered it */
-};
-
-/* What reader_next() returns above 0. */
-enum {
-	READER_RECORD = 1, /* a record of the indexer, or of any one; of any level and time */
-	READER_PASSED = 2, /* one step was made, but there is nothing to give */
+	bool sparse; /* lines may have been passed unseen since that one; the stream's too */
 };
 
 /*
@@ -73,8 +62,9 @@ bool place_covers(const struct place *place, const struct position *at,
 		  const struct reader_record *record);
 
 /*
- * Where the reader is: behind the record of the last step, or, with `refused`, before it. Returns 0
- * or a negative errno. The place's numbers stay as they are.
+ * Where the reader is: behind the record of the last step, or, with `refused`, before it. Returns
+ * 0, or -ESTALE where the record's file has been removed meanwhile. What of the place is the
+ * stream's stays as it is.
  */
 int reader_place(struct reader *reader, bool refused, struct place *ret);
 
@@ -84,6 +74,9 @@ uint64_t reader_timeout(struct reader *reader);
 
 /* Takes notice of new, renamed and removed files: when the descriptor is readable. */
 int reader_process(struct reader *reader);
+
+/* Whether the reader is given only lines of a level, and what is not between them is not told. */
+bool reader_is_sparse(const struct reader *reader);
 
 /* Whether a query wants a record, by its level and time; not by its uid. */
 bool query_wants(const struct log_query *query, const struct log_record *record);

@@ -14,7 +14,7 @@ void stream_unref(struct log_stream *stream)
 {
 	if (atomic_fetch_sub(&stream->references, 1) > 1)
 		return;
-	(void)stream_close_reader(stream);
+	stream_close_reader(stream);
 	pthread_mutex_destroy(&stream->callback);
 	free(stream);
 }
@@ -34,24 +34,145 @@ int stream_deliver(struct log_stream *stream, const struct log_record *record)
 	return r;
 }
 
+/* Whether PID 1's record is about the stream's indexer, and not about another one of its id. */
+static bool is_own_event(struct log_stream *stream, const struct reader_record *record)
+{
+	const struct log_numbers *given = &stream->place.numbers;
+
+	/* systemctl clean ends with "Deactivated successfully.", too, which is no end of anything.
+	 */
+	if (record->log.event == LOG_EXITED && given->invocation != 0)
+		return record->invocation == given->invocation && !given->ended;
+	return record->log.time >= stream->query.created &&
+	       record->log.time <= atomic_load(&stream->removed);
+}
+
+/* How many lines are missing between those given and this one. */
+static uint64_t gap_before(const struct log_stream *stream, const struct reader_record *record)
+{
+	const struct log_numbers *given = &stream->place.numbers;
+
+	if (record->line == 0 || !record->complete || !given->known || stream->place.sparse)
+		return 0;
+	if (record->invocation != given->invocation)
+		return record->line - 1;
+	return record->line > given->line ? record->line - given->line - 1 : 0;
+}
+
+/* Whether to look for the lines before this one once more. */
+static bool doubt(struct log_stream *stream, const struct reader_record *record)
+{
+	const struct log_numbers line = { true, false, record->invocation, record->line };
+
+	if (stream->doubted.invocation != line.invocation || stream->doubted.line != line.line) {
+		stream->doubted = line;
+		stream->doubts = 0;
+	}
+	return stream->doubts++ < DOUBTS_MAX;
+}
+
+/* Delivers the record, whose mark is set, and remembers the place. */
+static int pass(struct log_stream *stream, struct log_record *record)
+{
+	struct place *place = &stream->place;
+	int r;
+
+	record->id = stream->query.id;
+	r = stream_deliver(stream, record);
+	if (r < 0)
+		return r;
+	place->at = record->mark.at;
+	place->inclusive = record->mark.inclusive;
+	place->started = true;
+	place->back = 0;
+	return 0;
+}
+
+static int pass_lost(struct log_stream *stream, struct reader *reader,
+		     const struct reader_record *record, uint64_t lost)
+{
+	struct log_record out = { .event = LOG_LOST, .content = "", .lost = lost };
+	int r;
+
+	out.time = record->log.time;
+	out.mark.inclusive = true; /* this record comes behind the gap */
+	out.mark.numbers =
+		(struct log_numbers){ true, false, record->invocation, record->line - 1 };
+	reader_locate(reader, record, &out.mark.at);
+	r = pass(stream, &out);
+	if (r == 0)
+		stream->place.numbers = out.mark.numbers;
+	return r;
+}
+
+/* What has been given with this record. */
+static struct log_numbers numbers_with(const struct log_stream *stream,
+				       const struct reader_record *record)
+{
+	struct log_numbers numbers = stream->place.numbers;
+
+	if (record->line > 0)
+		return (struct log_numbers){ true, false, record->invocation, record->line };
+	if (record->log.event == LOG_STARTED)
+		return (struct log_numbers){ true, false, record->invocation, 0 };
+	if (record->log.event == LOG_EXITED) {
+		numbers.invocation = record->invocation;
+		numbers.ended = true;
+	}
+	return numbers;
+}
+
 int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record)
 {
-	struct log_numbers *given = &stream->place.numbers;
+	struct place *place = &stream->place;
 	struct log_record out = record->log;
-	int r;
+	uint64_t lost = gap_before(stream, record);
+	bool exact = record->line > 0 || record->log.event == LOG_STARTED, sparse;
+	struct log_numbers numbers;
+	int r = 0;
 
-	if (!query_wants(&stream->query, &record->log))
+	if (record->log.event != LOG_LINE && !is_own_event(stream, record)) {
+		place->sparse = place->sparse || !record->complete;
 		return 0;
-	out.id = stream->query.id;
-	out.mark = (struct log_mark){ .numbers = *given };
-	reader_locate(reader, record, &out.mark.at);
-	if (record->line > 0)
-		out.mark.numbers = (struct log_numbers){ true, record->invocation, record->line };
-	r = stream_deliver(stream, &out);
-	if (r == 0)
-		*given = out.mark.numbers;
+	}
+	if (lost > 0) {
+		if (doubt(stream, record))
+			return -ESTALE;
+		r = pass_lost(stream, reader, record, lost);
+	}
+	if (r < 0 || record->probe)
+		return r;
+	numbers = numbers_with(stream, record);
+	sparse = !exact && (place->sparse || !record->complete);
+	out.mark = (struct log_mark){ .numbers = numbers };
+	out.mark.numbers.known = numbers.known && !sparse;
+	if (query_wants(&stream->query, &record->log)) {
+		reader_locate(reader, record, &out.mark.at);
+		r = pass(stream, &out);
+	}
+	if (r == 0) {
+		place->numbers = numbers;
+		place->sparse = sparse;
+	} else if (!record->complete) {
+		place->sparse = true; /* what comes again is not behind the last line */
+	}
 	return r;
+}
+
+int stream_take_deleted(struct log_stream *stream)
+{
+	static const char content[] = "deleted";
+	struct log_record record = { .event = LOG_DELETED,
+				     .content = content,
+				     .content_size = strlen(content),
+				     .time = atomic_load(&stream->removed) };
+
+	stream_close_reader(stream);
+	record.mark = (struct log_mark){ .at = stream->place.at,
+					 .inclusive = stream->place.inclusive,
+					 .numbers = stream->place.numbers };
+	return pass(stream, &record);
 }
 
 void stream_flush(struct log_stream *stream)
@@ -72,7 +193,7 @@ void stream_end(struct log_stream *stream, int error)
 	if (!atomic_load(&stream->closed))
 		stream->sink.end(error, stream->userdata);
 	pthread_mutex_unlock(&stream->callback);
-	(void)stream_close_reader(stream);
+	stream_close_reader(stream);
 	stream_release(stream, STREAM_ENDED);
 }
 
@@ -172,6 +293,9 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 	stream->query = *query;
 	stream->sink = *sink;
 	stream->userdata = userdata;
+	atomic_init(&stream->removed, UINT64_MAX);
+	/* From the indexer's first record on: its first line is number 1. */
+	stream->place.numbers.known = query->since == 0 && query->tail == 0;
 	if (query->after.at.is_set)
 		stream->place = (struct place){ .at = query->after.at,
 						.inclusive = query->after.inclusive,
@@ -205,6 +329,7 @@ void log_stream_finish(struct log_stream *stream)
 	if (!stream->finishing) {
 		stream->finishing = true;
 		stream->finished = now_usec(CLOCK_MONOTONIC);
+		atomic_store(&stream->removed, now_usec(CLOCK_REALTIME));
 		if (stream->state == STREAM_LIVE)
 			push_inbox(stream);
 	}

@@ -14,9 +14,14 @@
  * reader's own thread: while that stands still, the stream's own reader goes once more to the end,
  * and sees all that the live reader has seen but, perhaps, its last record: journald links a record
  * into the list of one field after the other, so it can be in the slice's list and not yet in the
- * uid's; but never two of them. So the live reader gives its last record once more. Of that and of
+ * uid's; but never two of them. What several lists hide from one another, reader.c looks for. So the live reader gives its last record once more. Of that and of
  * all that follows, what is not behind the last record that the stream's own reader saw is left
  * out.
+ *
+ * Lines are numbered, so each stream sees what it has not been given, and tells it as LOST; but only
+ * when its own reader, opened anew, has not found it either. Where only lines of a level are
+ * matched, the numbers between them are not known: then the first line of any level behind the place
+ * where reading begins is looked at, and the live reader sees all.
  *
  * Locks:
  *   journal->lock      states, flags, queue, inbox. Never held over a callback or the disk.
@@ -73,6 +78,8 @@ struct log_stream {
 	atomic_uint references;
 	pthread_mutex_t callback;
 	atomic_bool closed;
+	atomic_uint_least64_t
+		removed; /* when finish was called (CLOCK_REALTIME), or the end of time */
 
 	/* Under the journal's lock. */
 	enum stream_state state;
@@ -90,10 +97,13 @@ struct log_stream {
 	struct reader *reader;
 	struct place place;
 	bool unflushed;
+	struct log_numbers doubted; /* the line before which some are missing, as it seems, */
+	unsigned doubts;	    /* and how often it was looked for them anew */
 
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
 	TAILQ_ENTRY(log_stream) live_link;
+	TAILQ_ENTRY(log_stream) unit_link;
 	TAILQ_ENTRY(log_stream) flush_link;
 };
 
@@ -126,9 +136,14 @@ void stream_unref(struct log_stream *stream);
 /* Calls the sink. 0, -EAGAIN where it refused, -ECANCELED where the stream has been closed. */
 int stream_deliver(struct log_stream *stream, const struct log_record *record);
 
+/* Times that a gap is read anew before it is told. */
+#define DOUBTS_MAX 2
+
 /*
- * Gives the stream the record that the reader has just read, if its query wants it. As
- * stream_deliver().
+ * Gives the stream the record that the reader has just read, if its query wants it, and before it a
+ * LOG_LOST if there is a gap in the numbers. As stream_deliver(); or -ESTALE where lines are
+ * missing that may yet be there: a new reader is to go on from the stream's place. Files that are
+ * being renamed can be missed, and lists asked too early.
  */
 int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record);
@@ -136,8 +151,17 @@ int stream_take(struct log_stream *stream, struct reader *reader,
 /* Calls the sink's flush() if there was a record since the last time. */
 void stream_flush(struct log_stream *stream);
 
-/* Closes the stream's own reader, if it has one, and keeps its place. 0 or a negative errno. */
-int stream_close_reader(struct log_stream *stream);
+/*
+ * Closes the stream's own reader, if it has one, and keeps its place; where that cannot be had, it
+ * is behind the last record that was given.
+ */
+void stream_close_reader(struct log_stream *stream);
+
+/* Closes it without, so that the next one begins behind the last record that was given. */
+void stream_drop_reader(struct log_stream *stream);
+
+/* Gives the last record of all, that the indexer is gone. As stream_deliver(). */
+int stream_take_deleted(struct log_stream *stream);
 
 /*
  * Gives up a stream that the calling thread holds: it goes to the queue (QUEUED), the live thread

@@ -17,12 +17,16 @@ enum {
 	TAG_TIME = TAG(3, 2),
 	TAG_CURSOR = TAG(4, 2),
 	TAG_INDEXER = TAG(5, 2),
+	TAG_EVENT = TAG(6, 0),
+	TAG_LOST = TAG(7, 0),
 	TAG_SECONDS = TAG(1, 0), /* of a Timestamp */
 	TAG_NANOS = TAG(2, 0),
 };
 
 /* All before the content's own bytes, with all numbers at their longest, */
-#define HEAD_MAX (2 + 2 + 2 * (1 + VARINT_MAX) + 2 + LOG_CURSOR_SIZE + 1 + 1 + VARINT_MAX)
+#define HEAD_MAX                                                                                   \
+	(2 + 2 + 1 + VARINT_MAX + 2 + 2 + 2 * (1 + VARINT_MAX) + 2 + LOG_CURSOR_SIZE + 1 + 1 +     \
+	 VARINT_MAX)
 /* and behind them: the indexer's name. */
 #define TAIL_MAX (2 + NAME_MAX_SIZE)
 
@@ -63,6 +67,14 @@ static size_t put_head(uint8_t *out, const struct log_record *record, const char
 	if (record->level != LEVEL_UNKNOWN) {
 		*p++ = TAG_LEVEL;
 		*p++ = (uint8_t)record->level;
+	}
+	if (record->event != LOG_LINE) {
+		*p++ = TAG_EVENT;
+		*p++ = (uint8_t)record->event;
+	}
+	if (record->lost > 0) {
+		*p++ = TAG_LOST;
+		p = put_varint(p, record->lost);
 	}
 	*p++ = TAG_TIME;
 	length = p++;

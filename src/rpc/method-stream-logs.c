@@ -232,6 +232,7 @@ int method_stream_logs(struct call *call, const ProtobufCMessage *message, struc
 		return r;
 	strcpy(query.uid, view->definition->uid);
 	strcpy(query.id, view->definition->id);
+	query.created = view->definition->create_time;
 	r = read_cursor(request->cursor, request->parent, &query, refusal);
 	if (r != 0)
 		return r;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <syslog.h>
 
 #include "common/cleanup.h"
 #include "model/exit.h"
@@ -27,6 +28,10 @@
 #define S(p, v)                                                                                    \
 	{                                                                                          \
 		.property = p, .type = SETTING_STRING, .string = (char *)(v)                       \
+	}
+#define I(p, v)                                                                                    \
+	{                                                                                          \
+		.property = p, .type = SETTING_INT32, .i32 = v                                     \
 	}
 #define T(p, v)                                                                                    \
 	{                                                                                          \
@@ -93,6 +98,8 @@ static const struct setting run_constants[] = {
 static const struct setting hold_constants[] = {
 	S("Type", "oneshot"),
 	S("Restart", "no"),
+	/* It runs nothing of the indexer's: the log must not say that the indexer starts. */
+	I("LogLevelMax", LOG_WARNING),
 };
 
 static int append_setting(sd_bus_message *m, const struct setting *s)

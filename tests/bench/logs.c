@@ -28,16 +28,17 @@
 
 extern char **environ;
 
-static int count_message(const ProtobufCMessage *message, void *userdata)
+static int count_line(const ProtobufCMessage *message, void *userdata)
 {
-	(void)message;
-	++*(size_t *)userdata;
+	const Indexerd__V1__StreamLogsResponse *record = (const void *)message;
+
+	*(size_t *)userdata += record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_UNSPECIFIED;
 	return 0;
 }
 
 static int read_backlog(double *ret_seconds)
 {
-	static const struct client_sink sink = { .message = count_message };
+	static const struct client_sink sink = { .message = count_line };
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
 	_cleanup_(client_freep) struct client *client = NULL;
 	struct rpc_status status = {};

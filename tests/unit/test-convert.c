@@ -216,7 +216,7 @@ static void test_log_message(void)
 {
 	const struct log_record record = { .id = "my-id",
 					   .level = LEVEL_WARNING,
-					   .mark.numbers = { true, 3, 4 },
+					   .mark.numbers = { true, false, 3, 4 },
 					   .content = "bad \xff byte",
 					   .content_size = 10,
 					   .time = 1700000000000042ULL };

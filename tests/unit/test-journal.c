@@ -87,7 +87,8 @@ static void test_compare(void)
 static void test_cursor(void)
 {
 	static const char uid[] = "0123456789abcdef0123456789abcdef";
-	struct log_mark mark = { .inclusive = true, .numbers = { true, UINT64_MAX, 300000 } }, got;
+	struct log_mark mark = { .inclusive = true, .numbers = { true, true, UINT64_MAX, 300000 } },
+			got;
 	char text[LOG_CURSOR_SIZE + 1], changed[LOG_CURSOR_SIZE + 2], position[POSITION_TEXT_MAX];
 	bool refused = true;
 
@@ -98,7 +99,7 @@ static void test_cursor(void)
 	is_int(log_cursor_parse(text, uid, &got), 0, "one is read");
 	position_format(&got.at, position);
 	is_str(position, S1 "i=49414;" B1 "m=88387956;t=66109ab557a9d", "with its position");
-	ok(got.at.is_set && got.inclusive && got.numbers.known &&
+	ok(got.at.is_set && got.inclusive && got.numbers.known && got.numbers.ended &&
 		   got.numbers.invocation == UINT64_MAX && got.numbers.line == 300000,
 	   "and all else");
 	is_int(log_cursor_parse(text, "1123456789abcdef0123456789abcdef", &got), -EXDEV,
@@ -119,7 +120,7 @@ static void test_cursor(void)
 
 static void test_covers(void)
 {
-	struct place place = { .numbers = { true, 7, 20 } };
+	struct place place = { .numbers = { true, false, 7, 20 } };
 	struct position here, later;
 	struct reader_record record = { .invocation = 7, .line = 20 };
 

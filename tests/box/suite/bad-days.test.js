@@ -4,8 +4,8 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, health, later, project, refused, restart, run, served, sh, show, stream, test,
-	unit, until } = require('./lib');
+const { assert, call, health, later, lines, project, refused, restart, run, served, sh, show, test, unit,
+	until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\necho up\nexec sleep infinity\n';
 const create = (indexer_id, indexer = {}) => call('CreateIndexer', {
@@ -89,7 +89,7 @@ test('the bus is gone: reads are served, changes are UNAVAILABLE, and all is wel
 	await refused(call('DeleteIndexer', { name: 'indexers/bus' }), 'UNAVAILABLE', /systemd/);
 	await refused(call('GetIndexer', { name: 'indexers/no-bus' }), 'NOT_FOUND');
 	assert.equal((await call('GetIndexer', { name: 'indexers/bus' })).status.main_pid, Number(before));
-	assert.equal((await stream('StreamLogs', { parent: 'indexers/bus' }).next()).content, 'up');
+	assert.equal((await lines({ parent: 'indexers/bus' }).next()).content, 'up');
 	assert.equal(await health(), 'SERVING');
 	run('systemctl start dbus.socket dbus.service');
 	await until(() => create('no-bus').then(() => true, () => false));
@@ -104,18 +104,18 @@ test('the journal is unreadable: UNAVAILABLE in words, and served again when it 
 	const places = '/var/log/journal /run/log/journal';
 	run(`for d in ${places}; do [ ! -e $d ] || chmod 000 $d; done`);
 	later(() => run(`for d in ${places}; do [ ! -e $d ] || chmod 2755 $d; done`));
-	await refused(stream('StreamLogs', { parent: 'indexers/unread' }).next(), 'UNAVAILABLE',
+	await refused(lines({ parent: 'indexers/unread' }).next(), 'UNAVAILABLE',
 		/journal cannot be read.*Permission denied/);
 	assert.equal(await state('unread'), 'STATE_RUNNING');
 	run(`for d in ${places}; do [ ! -e $d ] || chmod 2755 $d; done`);
-	assert.equal((await stream('StreamLogs', { parent: 'indexers/unread' }).next()).content, 'up');
+	assert.equal((await lines({ parent: 'indexers/unread' }).next()).content, 'up');
 });
 
 test('journald is killed and restarted under a stream: what follows arrives', async () => {
 	await create('journald', {
 		project_source: project({ 'main.sh': '#!/bin/bash\nfor ((i = 0; ; i++)); do echo "n $i"; sleep 0.02; done\n' }),
 	});
-	const follower = stream('StreamLogs', { parent: 'indexers/journald' });
+	const follower = lines({ parent: 'indexers/journald' });
 	await follower.take(20);
 	run('systemctl kill -s KILL systemd-journald.service');
 	const records = await follower.take(200, 30_000);
@@ -131,13 +131,13 @@ test('journal files that are cut short under a reader do not end the daemon', as
 		project_source: project({ 'main.sh': '#!/bin/bash\nfor ((i = 0; ; i++)); do echo "n $i"; done\n' }),
 	});
 	const daemon = show('indexerd.service', 'MainPID').MainPID;
-	const followers = Array.from({ length: 3 }, () => stream('StreamLogs', { parent: 'indexers/busy' }));
+	const followers = Array.from({ length: 3 }, () => lines({ parent: 'indexers/busy' }));
 	for (let round = 0; round < 20; round++) {
 		await Promise.allSettled(followers.map((follower) => follower.next()));
 		run('journalctl -q --rotate --vacuum-files=1');
 	}
 	assert.equal(show('indexerd.service', 'MainPID').MainPID, daemon);
-	assert.match((await stream('StreamLogs', { parent: 'indexers/busy', tail: 1 }).next()).content, /^n \d+$/);
+	assert.match((await lines({ parent: 'indexers/busy', tail: 1 }).next()).content, /^n \d+$/);
 });
 
 test('a stopped child process of an indexer that ignores SIGTERM is killed, and Delete ends', async () => {
@@ -154,7 +154,7 @@ test('a stopped child process of an indexer that ignores SIGTERM is killed, and 
 test('SIGTERM drains: a call under way is answered, a stream is ended, the indexers go on', async () => {
 	await create('drained');
 	const before = pid('drained');
-	const follower = stream('StreamLogs', { parent: 'indexers/drained' });
+	const follower = lines({ parent: 'indexers/drained' });
 	await follower.next();
 	run('systemctl restart indexerd.service', { limit: 40_000 });
 	await assert.rejects(follower.next(20_000), (error) => ['UNAVAILABLE', 'CANCELLED'].includes(error.name));

@@ -42,18 +42,24 @@ test('it outlives the client, the daemon, journald and the journal’s files', a
 	const blows = ['true', 'systemctl restart indexerd', 'journalctl -q --rotate',
 		'systemctl reset-failed systemd-journald; systemctl restart systemd-journald', 'systemctl kill -s KILL indexerd',
 		'systemctl kill -s KILL systemd-journald'];
-	const contents = [];
+	let next = 0;
 	let cursor = '';
 	for (const blow of [...blows, ...blows]) {
 		const source = stream('StreamLogs', { parent: 'indexers/long', cursor });
 		const records = await source.take(300, 30_000);
 		source.cancel();
-		contents.push(...records.filter(isLine).map((r) => r.content));
+		for (const record of records) {
+			// What a journald that is killed has in its hands is gone, and counted.
+			if (record.event === 'LOG_EVENT_LOST')
+				next += record.lost;
+			else if (isLine(record))
+				assert.equal(record.content, `n ${next++}`);
+		}
 		cursor = records.at(-1).cursor;
 		run(blow);
 		await served();
 	}
-	assert.deepEqual(contents, contents.map((_, i) => `n ${i}`));
+	assert.ok(next > 12 * 290, String(next));
 });
 
 test('a cursor of another indexer, or of an earlier one of the name, is refused', async () => {

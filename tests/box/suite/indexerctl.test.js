@@ -354,7 +354,14 @@ test('with the runtime node, a prefix alone makes a level, on both streams', asy
 	});
 	create('levels', ['--runtime=node', '--script=main.mjs', `--project-source=${source}`]);
 	const lines = () => ctl(['logs', 'levels']).stdout.trim().split('\n').map((line) => line.split(/ +/).slice(3).join(' '));
-	await until(() => lines().length === 3);
-	assert.deepEqual(lines().sort(), ['ERROR marked', 'INFO an error', 'INFO plain']);
+	await until(() => lines().length === 4);
+	assert.equal(lines()[0], '- -- started --');
+	assert.deepEqual(lines().slice(1).sort(), ['ERROR marked', 'INFO an error', 'INFO plain']);
+	const shown = ctl(['logs', '--show-cursor', '-n', '1', 'levels']).stdout.trim().split('\n');
+	assert.equal(shown.length, 2);
+	const cursor = /^-- cursor: (\S+)$/.exec(shown[1])[1];
+	assert.equal(ctl(['logs', `--after-cursor=${cursor}`, 'levels']).stdout, '');
+	assert.match(ctl(['logs', '--after-cursor=c', 'levels']).stderr, /after-cursor|cursor/);
+	assert.equal(JSON.parse(ctl(['logs', '-o', 'json', '-n', '1', 'levels']).stdout).cursor, cursor);
 	assert.equal((await call('GetIndexer', { name: 'indexers/levels' })).status.state, 'STATE_RUNNING');
 });

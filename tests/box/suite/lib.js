@@ -179,6 +179,25 @@ function stream(method, request, { deadline, address } = {}) {
 	};
 }
 
+// StreamLogs without its events.
+function lines(request, options) {
+	const source = stream('StreamLogs', request, options);
+	const next = async (limit) => {
+		for (;;) {
+			const record = await source.next(limit);
+			if (record === null || record.event === 'LOG_EVENT_UNSPECIFIED')
+				return record;
+		}
+	};
+	const take = async (n, limit) => {
+		const records = [];
+		while (records.length < n)
+			records.push(await next(limit));
+		return records;
+	};
+	return { ...source, next, take };
+}
+
 // --- the host ----------------------------------------------------------------------------------
 
 // Runs a shell command: { code, stdout, stderr }; code is null if it was killed after the limit.
@@ -343,6 +362,6 @@ async function runAll() {
 
 module.exports = {
 	ADDRESS, PROTO_ROOT, Runner, Health, api,
-	assert, background, call, client, explain, grpc, health, later, project, refused, restart, run, served,
+	assert, background, call, client, explain, grpc, health, later, lines, project, refused, restart, run, served,
 	services, sh, show, sleep, stream, test, unit, until, within,
 };

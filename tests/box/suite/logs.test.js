@@ -4,7 +4,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, project, refused, run, sh, stream, test, unit, until } = require('./lib');
+const { assert, call, lines, project, refused, run, sh, test, unit, until } = require('./lib');
 
 const create = (indexer_id, files, indexer = {}) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project(files), ...indexer },
@@ -15,7 +15,7 @@ const LEVELS = '#!/bin/sh\nfor n in 0 1 2 3 4 5 6 7; do echo "<$n>priority $n"; 
 
 async function all(request) {
 	const records = [];
-	const source = stream('StreamLogs', { no_follow: true, ...request });
+	const source = lines({ no_follow: true, ...request });
 	for (let record; (record = await source.next()) !== null;)
 		records.push(record);
 	return records;
@@ -69,7 +69,7 @@ test('an endless stream gives what is stored and then each new line, once and in
 	await create('endless', {
 		'main.sh': '#!/bin/bash\nfor ((i = 0; ; i++)); do echo "n $i"; sleep 0.002; done\n',
 	});
-	const follower = stream('StreamLogs', { parent: 'indexers/endless' });
+	const follower = lines({ parent: 'indexers/endless' });
 	const records = await follower.take(3000, 30_000);
 	assert.deepEqual(records.map((r) => r.content), records.map((_, i) => `n ${i}`));
 	follower.cancel();
@@ -80,9 +80,9 @@ test('a slow reader slows only itself', async () => {
 		'main.sh': '#!/bin/bash\nseq -f "line %.0f of some bytes to fill what is between two programs" 60000\n' +
 			'until [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\necho the end\nexec sleep infinity\n',
 	});
-	const slow = stream('StreamLogs', { parent: 'indexers/busy' });
+	const slow = lines({ parent: 'indexers/busy' });
 	await slow.next();
-	const quick = stream('StreamLogs', { parent: 'indexers/busy' });
+	const quick = lines({ parent: 'indexers/busy' });
 	assert.equal((await quick.take(60_000, 30_000)).length, 60_000);
 	fs.writeFileSync('/var/lib/private/indexers/busy/go', '');
 	assert.equal((await quick.next()).content, 'the end');
@@ -95,7 +95,7 @@ test('the stream ends with OK when the indexer is deleted, after its last line',
 	await create('ends', {
 		'main.sh': '#!/bin/bash\ntrap "echo last words; exit 0" TERM\necho up\nwhile :; do sleep 0.05; done\n',
 	});
-	const follower = stream('StreamLogs', { parent: 'indexers/ends' });
+	const follower = lines({ parent: 'indexers/ends' });
 	assert.equal((await follower.next()).content, 'up');
 	await call('DeleteIndexer', { name: 'indexers/ends' });
 	const records = []; // the shell may add that it was terminated, on stderr
@@ -145,10 +145,10 @@ test('stdout and stderr are told apart, in the order they were written in by eac
 });
 
 test('an Apibara project’s lines have their levels in the journal itself', async () => {
-	const lines = ['transfers            | info Transforming block', 'transfers            | warn odd value',
+	const output = ['transfers            | info Transforming block', 'transfers            | warn odd value',
 		'transfers            | error no such pool', 'transfers            | debug details'];
 	const source = project({
-		'.apibara/build/start.mjs': lines.map((l) => `console.log(${JSON.stringify(l)});`).join('\n') +
+		'.apibara/build/start.mjs': output.map((l) => `console.log(${JSON.stringify(l)});`).join('\n') +
 			'\nsetInterval(() => {}, 1000);\n',
 	});
 	const { uid, status } = await call('CreateIndexer', {
@@ -169,7 +169,7 @@ test('200 streams at once each have all lines', async () => {
 	await create('crowd', {
 		'main.sh': '#!/bin/bash\nuntil [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\nseq 500\nexec sleep infinity\n',
 	});
-	const streams = Array.from({ length: 200 }, () => stream('StreamLogs', { parent: 'indexers/crowd' }));
+	const streams = Array.from({ length: 200 }, () => lines({ parent: 'indexers/crowd' }));
 	fs.writeFileSync('/var/lib/private/indexers/crowd/go', '');
 	const expected = Array.from({ length: 500 }, (_, i) => String(i + 1));
 	for (const records of await Promise.all(streams.map((s) => s.take(500, 60_000))))

@@ -72,7 +72,7 @@ function follow(from, parent) {
 	const source = from.StreamLogs({ parent });
 	const lines = [];
 	const got = { lines, end: null, source };
-	source.on('data', (message) => lines.push(message.content));
+	source.on('data', (message) => message.event === 'LOG_EVENT_UNSPECIFIED' && lines.push(message.content));
 	source.on('error', (error) => (got.end = explain(error)));
 	later(() => source.cancel());
 	return got;

@@ -1,0 +1,185 @@
+/*
+ * Events of units; see event.h.
+ *
+ * An invocation begins with "Starting ...", which PID 1 writes before the process runs, and ends
+ * with "Deactivated successfully." or "Failed with result ...", written when no process is left:
+ * all lines are between them. exit.c has more on what is said when.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/util.h"
+#include "journal/event.h"
+#include "journal/exit.h"
+#include "journal/field.h"
+
+/* systemd's sd-messages.h has them too, as arrays of bytes. */
+#define ID_STARTING	"7d4958e842da4a758f6c1cdc7b36dcc5"
+#define ID_STOPPING	"de5b426a63be47a7b6ac3eaac82e2f6f"
+#define ID_PROCESS_EXIT "98e322203f7a4ed290d09fe03c09fe15"
+#define ID_FAILURE	"d9b373ed55a64feb8242e02dbe79a49c"
+
+#define MESSAGE_MAX 256
+
+struct ending {
+	uint64_t invocation;
+	struct exit_fields fields;
+};
+
+struct event_reader {
+	char *directory;
+	size_t size, next;
+	struct ending endings[];
+};
+
+int event_reader_new(const char *directory, size_t size, struct event_reader **ret)
+{
+	struct event_reader *reader = calloc(1, sizeof(*reader) + size * sizeof(*reader->endings));
+
+	if (!reader)
+		return -ENOMEM;
+	reader->size = size;
+	reader->directory = directory ? strdup(directory) : NULL;
+	if (directory && !reader->directory) {
+		free(reader);
+		return -ENOMEM;
+	}
+	*ret = reader;
+	return 0;
+}
+
+struct event_reader *event_reader_free(struct event_reader *reader)
+{
+	if (!reader)
+		return NULL;
+	free(reader->directory);
+	free(reader);
+	return NULL;
+}
+
+/* What is known of an invocation's end; the oldest one is forgotten for a new one. */
+static struct exit_fields *find_ending(struct event_reader *reader, uint64_t invocation)
+{
+	struct ending *ending;
+
+	for (size_t i = 0; i < reader->size; i++)
+		if (reader->endings[i].invocation == invocation)
+			return &reader->endings[i].fields;
+	ending = &reader->endings[reader->next];
+	reader->next = (reader->next + 1) % reader->size;
+	*ending = (struct ending){ .invocation = invocation };
+	return &ending->fields;
+}
+
+static int on_starting(struct event_reader *reader, sd_journal *j, struct unit_event *event)
+{
+	(void)reader, (void)j;
+	event->kind = LOG_STARTED;
+	(void)snprintf(event->text, sizeof(event->text), "started");
+	return 1;
+}
+
+static int on_stopping(struct event_reader *reader, sd_journal *j, struct unit_event *event)
+{
+	(void)j;
+	find_ending(reader, event->invocation)->asked = true;
+	return 0;
+}
+
+static int on_process_exit(struct event_reader *reader, sd_journal *j, struct unit_event *event)
+{
+	struct exit_fields *fields = find_ending(reader, event->invocation);
+	char message[MESSAGE_MAX];
+
+	/* A control process's end is told by the same record. */
+	if (!field_get(j, "MESSAGE", message, sizeof(message)) ||
+	    !strstr(message, ": Main process"))
+		return 0;
+	(void)field_get(j, "EXIT_CODE", fields->code, sizeof(fields->code));
+	(void)field_get(j, "EXIT_STATUS", fields->status, sizeof(fields->status));
+	return 0;
+}
+
+static int end(const struct exit_fields *fields, struct unit_event *event)
+{
+	struct exit_record exit;
+
+	event->kind = LOG_EXITED;
+	if (exit_from_fields(fields, &exit) > 0)
+		exit_describe(&exit, event->text);
+	else
+		(void)snprintf(event->text, sizeof(event->text), "stopped");
+	return 1;
+}
+
+static int on_success(struct event_reader *reader, sd_journal *j, struct unit_event *event)
+{
+	struct exit_fields *fields = find_ending(reader, event->invocation);
+
+	(void)j;
+	fields->success = true;
+	return end(fields, event);
+}
+
+/* Whether the result says that the process exited, and not how. */
+static bool is_of_process(const char *result)
+{
+	return streq(result, "exit-code") || streq(result, "signal") || streq(result, "core-dump");
+}
+
+static int on_failure(struct event_reader *reader, sd_journal *j, struct unit_event *event)
+{
+	struct exit_fields *fields = find_ending(reader, event->invocation);
+	char invocation_id[ID128_TEXT_MAX], unit[UNIT_MAX_SIZE];
+
+	(void)field_get(j, "UNIT_RESULT", fields->result, sizeof(fields->result));
+	/* Where reading began behind the record that says how. */
+	if (isempty(fields->code) && is_of_process(fields->result) &&
+	    field_get(j, "INVOCATION_ID", invocation_id, sizeof(invocation_id))) {
+		unit_from_id(event->id, unit);
+		(void)exit_find_fields(reader->directory, unit, invocation_id, fields);
+	}
+	return end(fields, event);
+}
+
+static const struct {
+	const char *message_id;
+	int (*take)(struct event_reader *reader, sd_journal *j, struct unit_event *event);
+} rows[] = {
+	{ ID_STARTING, on_starting },	      { ID_STOPPING, on_stopping },
+	{ ID_PROCESS_EXIT, on_process_exit }, { EXIT_SUCCESS_MESSAGE_ID, on_success },
+	{ ID_FAILURE, on_failure },
+};
+
+int event_read(struct event_reader *reader, sd_journal *j, struct unit_event *ret)
+{
+	char message_id[ID128_TEXT_MAX], unit[UNIT_MAX_SIZE], invocation_id[ID128_TEXT_MAX];
+
+	if (!field_get(j, "MESSAGE_ID", message_id, sizeof(message_id)) ||
+	    !field_get(j, "UNIT", unit, sizeof(unit)) || !id_from_unit(unit, ret->id) ||
+	    !field_get(j, "INVOCATION_ID", invocation_id, sizeof(invocation_id)))
+		return 0;
+	ret->invocation = log_invocation(invocation_id, strlen(invocation_id));
+	for (size_t i = 0; ret->invocation != 0 && i < ELEMENTSOF(rows); i++)
+		if (streq(message_id, rows[i].message_id))
+			return rows[i].take(reader, j, ret);
+	return 0;
+}
+
+int event_match_unit(sd_journal *j, const char *id)
+{
+	char match[sizeof("UNIT=") + UNIT_MAX_SIZE] = "UNIT=";
+
+	unit_from_id(id, match + strlen(match));
+	return sd_journal_add_match(j, match, 0);
+}
+
+int event_match_all(sd_journal *j)
+{
+	/* One list is asked faster than one for each MESSAGE_ID=, and PID 1 does not say much. */
+	return sd_journal_add_match(j, "_SYSTEMD_UNIT=init.scope", 0);
+}

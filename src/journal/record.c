@@ -1,0 +1,232 @@
+/*
+ * The fields of a record; see record.h.
+ *
+ * All fields of a record are gone through once: that is faster than two sd_journal_get_data(), each
+ * of which goes through them from the first, and shows also who wrote it. Any process can put
+ * INDEXER_UID= into a record of its own, so the field alone proves nothing. journald adds the
+ * unit's own INDEXER_UID= to every record from indexer.slice (LogExtraFields=), and _SYSTEMD_SLICE=
+ * cannot be made up: a record of that slice with one value is true, with two it is forged and
+ * dropped. Nor can _PID= and _SYSTEMD_UNIT= be, by which PID 1's own records are known.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/util.h"
+#include "journal/record.h"
+#include "model/names.h"
+
+/* What one writer can make a reader hold. indexer-exec splits lines long before. */
+#define CONTENT_MAX (1024 * 1024)
+
+/* Of a line's number. What has more is no number of indexer-exec's. */
+#define LINE_DIGITS_MAX 14
+
+struct fields {
+	bool has_message, in_slice, is_trace;
+	int priority; /* -1: none */
+	unsigned n_uids, n_lines;
+	uint64_t invocation, line;
+	bool of_init, of_pid_1;
+	char uid[ID128_TEXT_MAX];
+};
+
+static int take_message(struct record_reader *reader, const char *value, size_t size,
+			struct fields *fields)
+{
+	if (fields->has_message)
+		return 0;
+	size = MIN(size, (size_t)CONTENT_MAX);
+	if (size > reader->content_allocated) {
+		size_t n = MAX(size, (size_t)4096);
+		char *content = realloc(reader->content, n);
+
+		if (!content)
+			return -ENOMEM;
+		reader->content = content;
+		reader->content_allocated = n;
+	}
+	if (size > 0)
+		memcpy(reader->content, value, size);
+	reader->content_size = size;
+	fields->has_message = true;
+	return 0;
+}
+
+static int take_priority(struct record_reader *reader, const char *value, size_t size,
+			 struct fields *fields)
+{
+	(void)reader;
+	if (size == 1 && *value >= '0' && *value <= '7')
+		fields->priority = *value - '0';
+	return 0;
+}
+
+static int take_level(struct record_reader *reader, const char *value, size_t size,
+		      struct fields *fields)
+{
+	(void)reader;
+	fields->is_trace = size == strlen(INDEXER_LEVEL_TRACE) &&
+			   memcmp(value, INDEXER_LEVEL_TRACE, size) == 0;
+	return 0;
+}
+
+static int take_uid(struct record_reader *reader, const char *value, size_t size,
+		    struct fields *fields)
+{
+	(void)reader;
+	fields->n_uids++;
+	if (size == sizeof(fields->uid) - 1) {
+		memcpy(fields->uid, value, size);
+		fields->uid[size] = '\0';
+	}
+	return 0;
+}
+
+static int take_slice(struct record_reader *reader, const char *value, size_t size,
+		      struct fields *fields)
+{
+	(void)reader;
+	fields->in_slice = size == strlen(INDEXER_SLICE) && memcmp(value, INDEXER_SLICE, size) == 0;
+	return 0;
+}
+
+static bool is_value(const char *value, size_t size, const char *want)
+{
+	return size == strlen(want) && memcmp(value, want, size) == 0;
+}
+
+static int take_pid(struct record_reader *reader, const char *value, size_t size,
+		    struct fields *fields)
+{
+	(void)reader;
+	fields->of_pid_1 = is_value(value, size, "1");
+	return 0;
+}
+
+static int take_unit(struct record_reader *reader, const char *value, size_t size,
+		     struct fields *fields)
+{
+	(void)reader;
+	fields->of_init = is_value(value, size, "init.scope");
+	return 0;
+}
+
+static int take_line(struct record_reader *reader, const char *value, size_t size,
+		     struct fields *fields)
+{
+	uint64_t line = 0;
+
+	(void)reader;
+	fields->n_lines++;
+	for (size_t i = 0; i < size; i++) {
+		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
+			return 0;
+		line = line * 10 + (uint64_t)(value[i] - '0');
+	}
+	fields->line = line;
+	return 0;
+}
+
+static int take_invocation(struct record_reader *reader, const char *value, size_t size,
+			   struct fields *fields)
+{
+	(void)reader;
+	fields->invocation = log_invocation(value, size);
+	return 0;
+}
+
+#define FIELD(name, take)                                                                          \
+	{                                                                                          \
+		name "=", sizeof(name "=") - 1, take                                               \
+	}
+static const struct {
+	const char *name;
+	size_t size;
+	int (*take)(struct record_reader *reader, const char *value, size_t size,
+		    struct fields *fields);
+} wanted_fields[] = {
+	FIELD("MESSAGE", take_message),
+	FIELD("PRIORITY", take_priority),
+	FIELD(INDEXER_FIELD_LEVEL, take_level),
+	FIELD(INDEXER_FIELD_UID, take_uid),
+	FIELD("_SYSTEMD_SLICE", take_slice),
+	FIELD(INDEXER_FIELD_LINE, take_line),
+	FIELD("_SYSTEMD_INVOCATION_ID", take_invocation),
+	FIELD("_PID", take_pid),
+	FIELD("_SYSTEMD_UNIT", take_unit),
+};
+
+static int take_field(struct record_reader *reader, const char *data, size_t size,
+		      struct fields *fields)
+{
+	for (size_t i = 0; i < ELEMENTSOF(wanted_fields); i++) {
+		size_t n = wanted_fields[i].size;
+
+		/* The '=' first: most fields are none of ours, and this is asked for each of them.
+		 */
+		if (size >= n && data[n - 1] == '=' && memcmp(data, wanted_fields[i].name, n) == 0)
+			return wanted_fields[i].take(reader, data + n, size - n, fields);
+	}
+	return 0;
+}
+
+/* Reads the current record. Returns READER_RECORD or READER_PASSED, -ENOMEM. */
+/* What PID 1 says. */
+static int read_event(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
+{
+	struct unit_event *event = &reader->event;
+
+	if (!reader->events || event_read(reader->events, j, event) == 0)
+		return READER_PASSED;
+	ret->log.event = event->kind;
+	ret->log.level = LEVEL_UNKNOWN;
+	ret->log.content = event->text;
+	ret->log.content_size = strlen(event->text);
+	ret->uid[0] = '\0';
+	strcpy(ret->id, event->id);
+	ret->invocation = event->invocation;
+	ret->line = 0;
+	return READER_RECORD;
+}
+
+int record_read(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
+{
+	struct fields fields = { .priority = -1 };
+	const void *data;
+	size_t size;
+	int r;
+
+	*ret = (struct reader_record){ 0 };
+	reader->of_manager = false;
+	if (sd_journal_get_realtime_usec(j, &ret->log.time) < 0)
+		return READER_PASSED;
+	sd_journal_restart_data(j);
+	while ((r = sd_journal_enumerate_available_data(j, &data, &size)) > 0) {
+		r = take_field(reader, data, size, &fields);
+		if (r < 0)
+			return r;
+	}
+	reader->of_manager = fields.of_init && fields.of_pid_1;
+	if (r == 0 && reader->of_manager)
+		return read_event(reader, j, ret);
+	/* A damaged record, or one that does not unpack, is passed over: the next may be whole. */
+	if (r < 0 || !fields.has_message || !fields.in_slice || fields.n_uids != 1)
+		return r == -ENOMEM ? r : READER_PASSED;
+	memcpy(ret->uid, fields.uid, sizeof(ret->uid));
+	ret->invocation = fields.invocation;
+	ret->line = fields.n_lines == 1 ? fields.line : 0;
+	ret->log.level = level_from_priority(fields.priority, fields.is_trace);
+	ret->log.content = reader->content_size ? reader->content : "";
+	ret->log.content_size = reader->content_size;
+	return READER_RECORD;
+}
+
+void record_reader_clear(struct record_reader *reader)
+{
+	free(reader->content);
+	event_reader_free(reader->events);
+	*reader = (struct record_reader){ 0 };
+}
