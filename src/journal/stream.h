@@ -14,14 +14,14 @@
  * reader's own thread: while that stands still, the stream's own reader goes once more to the end,
  * and sees all that the live reader has seen but, perhaps, its last record: journald links a record
  * into the list of one field after the other, so it can be in the slice's list and not yet in the
- * uid's; but never two of them. What several lists hide from one another, reader.c looks for. So the live reader gives its last record once more. Of that and of
- * all that follows, what is not behind the last record that the stream's own reader saw is left
- * out.
+ * uid's; but never two of them. What several lists hide from one another, reader.c looks for. So
+ * the live reader gives its last record once more. Of that and of all that follows, what is not
+ * behind the last record that the stream's own reader saw is left out.
  *
- * Lines are numbered, so each stream sees what it has not been given, and tells it as LOST; but only
- * when its own reader, opened anew, has not found it either. Where only lines of a level are
- * matched, the numbers between them are not known: then the first line of any level behind the place
- * where reading begins is looked at, and the live reader sees all.
+ * Lines are numbered, so each stream sees what it has not been given, and tells it as LOST; but
+ * only when its own reader, opened anew, has not found it either. Where only lines of a level are
+ * matched, the numbers between them are not known: then the first line of any level behind the
+ * place where reading begins is looked at, and the live reader sees all.
  *
  * Locks:
  *   journal->lock      states, flags, queue, inbox. Never held over a callback or the disk.
