@@ -20,13 +20,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "journal/bus-error.h"
 #include "journal/journal.h"
-#include "journal-lines.h"
+#include "line-check.h"
 
 #define LIMIT	    (50 * USEC_PER_SEC)
 #define LIMIT_LINE  200ULL /* microseconds more for each line */
@@ -35,8 +33,7 @@
 struct follower {
 	struct log_query query;
 	struct log_stream *stream;
-	atomic_long last; /* number of the last record, -1 before the first */
-	long n, gaps, wrong, lost;
+	struct line_check check;
 	unsigned seed, refusal; /* one of so many records is refused */
 	atomic_bool parked, ended;
 	atomic_long refused;
@@ -54,54 +51,19 @@ static uint64_t limit(long last)
 	return LIMIT + (uint64_t)last * LIMIT_LINE;
 }
 
-/*
- * A LOST tells how many lines of any level are missing before the next record, which may itself be
- * of a level that is left out.
- */
-static bool is_accounted(const struct follower *f, long last, long number)
+static struct line_check new_check(const struct log_query *query)
 {
-	long missing = 0;
-
-	for (long i = last + 1; i < number; i++)
-		missing += line_level(i) >= f->query.level;
-	return f->query.level <= LEVEL_TRACE ? missing == f->lost
-					     : missing <= f->lost && f->lost < number - last;
-}
-
-static long expected_after(const struct follower *f, long number)
-{
-	do
-		number++;
-	while (line_level(number) < f->query.level);
-	return number;
-}
-
-static void check(struct follower *f, long number, enum level level)
-{
-	long last = atomic_load(&f->last), next = expected_after(f, last);
-	bool is_first = f->n == 0 && f->query.tail > 0;
-
-	/* Where lines of a level are matched, what is between them is not always known. */
-	bool told = f->query.level > LEVEL_INFO || is_accounted(f, last, number);
-
-	if (level != line_level(number) || number <= last ||
-	    (number != next && !is_first && !(gaps_allowed && told)) ||
-	    (number == next && f->lost > 0 && !gaps_allowed)) {
-		if (f->wrong++ == 0)
-			printf("# level %d: %ld after %ld, %ld lost\n", (int)f->query.level, number,
-			       last, f->lost);
-	} else if (number != next && !is_first) {
-		f->gaps++;
-	}
-	f->lost = 0;
+	return (struct line_check){
+		.level = query->level,
+		.begins_late = query->tail > 0,
+		.gaps_allowed = gaps_allowed,
+		.last = -1,
+	};
 }
 
 static int on_record(const struct log_record *record, void *userdata)
 {
 	struct follower *f = userdata;
-	char text[32];
-	long number;
-
 	if (atomic_load(&f->ended))
 		atomic_fetch_add(&n_late, 1);
 	if (f->refusal > 0 && (unsigned)rand_r(&f->seed) % f->refusal == 0) {
@@ -109,18 +71,12 @@ static int on_record(const struct log_record *record, void *userdata)
 		atomic_store(&f->parked, true);
 		return -EAGAIN;
 	}
-	if (record->event == LOG_LOST) {
-		f->lost += (long)record->lost;
-		log_cursor_format(&record->mark, f->query.uid, f->cursor);
-		return 0;
-	}
-	(void)snprintf(text, sizeof(text), "%.*s", (int)MIN(record->content_size, (size_t)20),
-		       record->content);
-	number = atol(text);
-	check(f, number, record->level);
-	f->n++;
+	if (record->event == LOG_LOST)
+		line_check_lost(&f->check, (long)record->lost);
+	else
+		line_check_line(&f->check, line_number(record->content, record->content_size),
+				record->level);
 	log_cursor_format(&record->mark, f->query.uid, f->cursor);
-	atomic_store(&f->last, number);
 	return 0;
 }
 
@@ -136,7 +92,7 @@ static void on_end(int error, void *userdata)
 	struct follower *f = userdata;
 
 	printf("# ended: %d\n", error);
-	f->wrong++;
+	f->check.wrong++;
 }
 
 static const struct log_sink sink = { .record = on_record, .end = on_end, .flush = on_flush };
@@ -200,7 +156,7 @@ static int follow(struct journal *journal, const char *uid, long last, int n, bo
 		f->query.follow = true;
 		f->seed = seed + (unsigned)i;
 		f->refusal = i % 5 == 0 ? 0 : 200 + (unsigned)rand_r(&seed) % 5000;
-		f->last = -1;
+		f->check = new_check(&f->query);
 		if (log_stream_open(journal, &f->query, &sink, f, &f->stream) < 0)
 			return 1;
 		usleep((unsigned)rand_r(&seed) % 20000);
@@ -213,7 +169,7 @@ static int follow(struct journal *journal, const char *uid, long last, int n, bo
 				return 1;
 		done = 0;
 		for (int i = 0; i < n; i++)
-			done += atomic_load(&followers[i].last) >= last;
+			done += atomic_load(&followers[i].check.last) >= last;
 	}
 	usleep(500000); /* what would come twice comes now */
 	atomic_store(&over, true);
@@ -222,16 +178,16 @@ static int follow(struct journal *journal, const char *uid, long last, int n, bo
 		struct follower *f = &followers[i];
 
 		log_stream_close(f->stream);
-		if (atomic_load(&f->last) < last)
+		if (atomic_load(&f->check.last) < last)
 			printf("# level %d stands at %ld\n", (int)f->query.level,
-			       atomic_load(&f->last));
+			       atomic_load(&f->check.last));
 		refused += f->refused;
 		cuts += f->cuts;
-		wrong += f->wrong;
-		gaps += f->gaps;
-		records += f->n;
+		wrong += f->check.wrong;
+		gaps += f->check.gaps;
+		records += f->check.lines;
 		if (f->query.level <= LEVEL_TRACE)
-			least = MIN(least, f->n);
+			least = MIN(least, f->check.lines);
 	}
 	free(followers);
 	printf("%d of %d streams complete, %ld records, %ld refused, %ld cuts, %ld gaps, %ld "
@@ -250,15 +206,16 @@ static int handover(struct journal *journal, const char *uid, long last, int tim
 	int i;
 
 	for (i = 0; reached < last && now_usec(CLOCK_MONOTONIC) - begin < limit(last); i++) {
-		struct follower f = { .last = -1, .refusal = i % 2 ? 0 : 500, .seed = seed };
+		struct follower f = { .refusal = i % 2 ? 0 : 500, .seed = seed };
 
 		(void)snprintf(f.query.uid, sizeof(f.query.uid), "%s", uid);
 		f.query.follow = true;
 		f.query.level = (enum level)(rand_r(&seed) % (LEVEL_ERROR + 1));
 		f.query.tail = 1 + rand_r(&seed) % 2000;
+		f.check = new_check(&f.query);
 		if (log_stream_open(journal, &f.query, &sink, &f, &f.stream) < 0)
 			return 1;
-		while (f.live_flushes < 4 && atomic_load(&f.last) < last &&
+		while (f.live_flushes < 4 && atomic_load(&f.check.last) < last &&
 		       now_usec(CLOCK_MONOTONIC) - begin < limit(last)) {
 			usleep((unsigned)rand_r(&seed) % 3000);
 			if (atomic_exchange(&f.parked, false))
@@ -266,9 +223,9 @@ static int handover(struct journal *journal, const char *uid, long last, int tim
 		}
 		log_stream_close(f.stream);
 		atomic_store(&f.ended, true);
-		wrong += f.wrong;
-		records += f.n;
-		reached = MAX(reached, atomic_load(&f.last));
+		wrong += f.check.wrong;
+		records += f.check.lines;
+		reached = MAX(reached, atomic_load(&f.check.last));
 	}
 	printf("%d handovers up to line %ld, %ld records, %ld wrong, %ld late, %.1f s\n", i,
 	       reached, records, wrong, atomic_load(&n_late),

@@ -12,8 +12,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -39,17 +37,18 @@ int main(int argc, char **argv)
 	long first = argc > 1 ? atol(argv[1]) : 0, count = argc > 2 ? atol(argv[2]) : 1;
 	unsigned between = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n, r;
-	char line[512];
+	char text[NUMBERED_LINE_MAX], line[512];
 
 	for (long i = first; fd >= 0 && i < first + count; i++) {
 		enum level level = line_level(i);
 
-		n = snprintf(line, sizeof(line),
-			     "MESSAGE=%ld is a line of about the length that indexers write, "
-			     "block=1234567 hash=0xdeadbeef\nPRIORITY=%d\nSYSLOG_IDENTIFIER=test\n"
-			     "INDEXER_STREAM=stdout\nINDEXER_LINE=%ld\n%s",
-			     i, priority_from_level(level), i + 1,
-			     level == LEVEL_TRACE ? "INDEXER_LEVEL=trace\n" : "");
+		(void)line_format(i, text);
+		n = snprintf(
+			line, sizeof(line),
+			"MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=test\nINDEXER_STREAM=stdout\n"
+			"INDEXER_LINE=%ld\n%s",
+			text, priority_from_level(level), i + 1,
+			level == LEVEL_TRACE ? "INDEXER_LEVEL=trace\n" : "");
 		r = send_line(fd, line, (size_t)n);
 		if (r < 0) {
 			fprintf(stderr, "journal-write: %s\n", strerror(-r));
