@@ -25,7 +25,7 @@
 struct delivered {
 	struct splitter_mark marks[STREAM_N];
 	struct format_reader reader;
-	uint64_t number;
+	struct line_numbers numbers;
 };
 
 struct pump {
@@ -52,7 +52,7 @@ static void deliver(struct pump *pump)
 	for (int i = 0; i < STREAM_N; i++)
 		pump->delivered.marks[i] = splitter_mark(&pump->splitters[i]);
 	pump->delivered.reader = pump->reader;
-	pump->delivered.number = sink_number(pump->sink);
+	pump->delivered.numbers = sink_numbers(pump->sink);
 }
 
 static void push_lines(struct pump *pump, enum stream stream)
@@ -175,7 +175,7 @@ int pump_run(struct pump *pump)
 	const struct pump_config *config = &pump->config;
 	int r;
 
-	r = sink_new(config->journal_socket, config->identifier, pump->delivered.number,
+	r = sink_new(config->journal_socket, config->identifier, &pump->delivered.numbers,
 		     &pump->sink);
 	if (r < 0)
 		return r;

@@ -26,16 +26,17 @@
 struct sink {
 	const char *path;
 	const char *identifier;
-	int fd;		 /* -1 while not connected */
-	uint64_t number; /* of the last line */
-	size_t n;	 /* lines in the batch */
+	int fd; /* -1 while not connected */
+	struct line_numbers last;
+	size_t n; /* lines in the batch */
 	struct iovec parts[BATCH_MAX * PARTS];
 	char heads[BATCH_MAX][NATIVE_HEAD_MAX];
 };
 
 static_assert(BATCH_MAX * PARTS <= IOV_MAX, "a batch is one message");
 
-int sink_new(const char *path, const char *identifier, uint64_t number, struct sink **ret)
+int sink_new(const char *path, const char *identifier, const struct line_numbers *last,
+	     struct sink **ret)
 {
 	struct sink *sink = calloc(1, sizeof(*sink));
 
@@ -46,7 +47,7 @@ int sink_new(const char *path, const char *identifier, uint64_t number, struct s
 	sink->path = path;
 	sink->identifier = identifier;
 	sink->fd = -1;
-	sink->number = number;
+	sink->last = *last;
 	*ret = sink;
 	return 0;
 }
@@ -94,19 +95,31 @@ static void reconnect(struct sink *sink)
 	sink->fd = connect_journal(sink->path);
 }
 
-uint64_t sink_number(const struct sink *sink)
+struct line_numbers sink_numbers(const struct sink *sink)
 {
-	return sink->number;
+	return sink->last;
+}
+
+/* The next numbers, of the classes that the line is in. */
+static struct line_numbers number_line(struct sink *sink, const struct log_line *line)
+{
+	struct line_numbers numbers = { 0 };
+
+	for (int i = 0; i < CLASS_N; i++)
+		if (class_has_priority((enum level_class)i, line->priority))
+			numbers.n[i] = ++sink->last.n[i];
+	return numbers;
 }
 
 bool sink_push(struct sink *sink, enum stream stream, const struct log_line *line)
 {
 	struct iovec *parts = &sink->parts[sink->n * PARTS];
+	const struct line_numbers numbers = number_line(sink, line);
 	char *head = sink->heads[sink->n];
 
 	assert(sink->n < BATCH_MAX);
 	parts[0].iov_base = head;
-	parts[0].iov_len = native_head(head, sink->identifier, stream, ++sink->number, line);
+	parts[0].iov_len = native_head(head, sink->identifier, stream, &numbers, line);
 	parts[1] = (struct iovec){ line->text, line->size };
 	parts[2] = (struct iovec){ (void *)NATIVE_TAIL, NATIVE_TAIL_SIZE };
 	return ++sink->n == BATCH_MAX;
@@ -149,7 +162,7 @@ void sink_settle(struct sink *sink)
 	int unread;
 
 	sink_flush(sink);
-	if (sink->number == 0)
+	if (sink->last.n[CLASS_ALL] == 0)
 		return;
 	/*
 	 * journald ignores an empty datagram, but takes it only when it is done with those before.

@@ -10,10 +10,9 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "common/cleanup.h"
 #include "exec/format.h"
+#include "model/level.h"
 
 struct sink;
 
@@ -21,18 +20,19 @@ struct sink;
 
 /*
  * Makes a sink for a socket's path and an identifier (SYSLOG_IDENTIFIER=, shorter than
- * NATIVE_IDENTIFIER_MAX), both lent for as long as it lives. The first line's number will be the
- * one behind `number`. Does not connect yet. 0 or -ENOMEM.
+ * NATIVE_IDENTIFIER_MAX), both lent for as long as it lives. The first line's numbers will be those
+ * behind `last`. Does not connect yet. 0 or -ENOMEM.
  */
-int sink_new(const char *path, const char *identifier, uint64_t number, struct sink **ret);
+int sink_new(const char *path, const char *identifier, const struct line_numbers *last,
+	     struct sink **ret);
 struct sink *sink_free(struct sink *sink);
 DEFINE_CLEANUP(struct sink, sink_free);
 
-/* The number of the last line. */
-uint64_t sink_number(const struct sink *sink);
+/* The highest numbers that lines have had. */
+struct line_numbers sink_numbers(const struct sink *sink);
 
 /*
- * Gives the line the next number and puts it into the batch. The text is lent until the next
+ * Gives the line the next numbers and puts it into the batch. The text is lent until the next
  * sink_flush(). Returns true where the batch is full now: it must be flushed before the next line.
  */
 bool sink_push(struct sink *sink, enum stream stream, const struct log_line *line);

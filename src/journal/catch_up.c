@@ -54,8 +54,6 @@ static int read_slice(struct log_stream *stream)
 			return r;
 		if (r == READER_RECORD)
 			r = stream_take(stream, stream->reader, &record);
-		else if (reader_is_sparse(stream->reader))
-			stream->place.sparse = true;
 		if (r < 0)
 			return r;
 	}

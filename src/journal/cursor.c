@@ -4,7 +4,7 @@
  *
  *	1 version and flags		16 id of the series	6 number in the series
  *	16 id of the boot		6 monotonic time	7 wall clock
- *	8 invocation			6 line			4 hash of the uid	5 seal
+ *	8 invocation			3 * 6 numbers of lines	4 hash of the uid	5 seal
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,17 +14,17 @@
 
 #include "journal/cursor.h"
 
-#define VERSION	       0x10
-#define VERSION_MASK   0xf0
+#define VERSION	       0x20
+#define VERSION_MASK   0xe0
 #define FLAG_INCLUSIVE 0x01
-#define FLAG_NUMBERED  0x02
-#define FLAG_ENDED     0x04
+#define FLAG_ENDED     0x02
+#define FLAG_KNOWN     0x04 /* and the two above: one for each class */
 #define UID_HASH_SIZE  4
 #define SEAL_SIZE      5
 #define BYTES	       (LOG_CURSOR_SIZE / 4 * 3)
 #define SEALED	       (BYTES - SEAL_SIZE)
 
-static_assert(1 + 16 + 6 + 16 + 6 + 7 + 8 + 6 + UID_HASH_SIZE == SEALED, "all fits");
+static_assert(1 + 16 + 6 + 16 + 6 + 7 + 8 + CLASS_N * 6 + UID_HASH_SIZE == SEALED, "all fits");
 
 #define ID_DIGITS	  32
 #define INVOCATION_DIGITS 16
@@ -122,15 +122,19 @@ void log_cursor_format(const struct log_mark *mark, const char *uid, char text[L
 	const struct log_numbers *numbers = &mark->numbers;
 	uint8_t bytes[BYTES], *p = bytes;
 
-	*p++ = (uint8_t)(VERSION | (mark->inclusive ? FLAG_INCLUSIVE : 0) |
-			 (numbers->known ? FLAG_NUMBERED : 0) | (numbers->ended ? FLAG_ENDED : 0));
+	*p = (uint8_t)(VERSION | (mark->inclusive ? FLAG_INCLUSIVE : 0) |
+		       (numbers->ended ? FLAG_ENDED : 0));
+	for (int i = 0; i < CLASS_N; i++)
+		*p |= (uint8_t)(numbers->known[i] ? FLAG_KNOWN << i : 0);
+	p++;
 	p = put_id(p, mark->at.seqnum_id);
 	p = put_number(p, mark->at.seqnum, 6);
 	p = put_id(p, mark->at.boot_id);
 	p = put_number(p, mark->at.monotonic, 6);
 	p = put_number(p, mark->at.realtime, 7);
 	p = put_number(p, numbers->invocation, 8);
-	p = put_number(p, numbers->line, 6);
+	for (int i = 0; i < CLASS_N; i++)
+		p = put_number(p, numbers->last.n[i], 6);
 	p = put_number(p, hash(uid, strlen(uid)), UID_HASH_SIZE);
 	(void)put_number(p, hash(bytes, SEALED), SEAL_SIZE);
 	encode(bytes, text);
@@ -152,7 +156,6 @@ int log_cursor_parse(const char *text, const char *uid, struct log_mark *ret)
 	if (memcmp(check, bytes + SEALED - UID_HASH_SIZE, UID_HASH_SIZE) != 0)
 		return -EXDEV;
 	mark.inclusive = bytes[0] & FLAG_INCLUSIVE;
-	numbers->known = bytes[0] & FLAG_NUMBERED;
 	numbers->ended = bytes[0] & FLAG_ENDED;
 	p = get_id(p, &mark.at.seqnum_id);
 	p = get_number(p, &mark.at.seqnum, 6);
@@ -160,7 +163,10 @@ int log_cursor_parse(const char *text, const char *uid, struct log_mark *ret)
 	p = get_number(p, &mark.at.monotonic, 6);
 	p = get_number(p, &mark.at.realtime, 7);
 	p = get_number(p, &numbers->invocation, 8);
-	(void)get_number(p, &numbers->line, 6);
+	for (int i = 0; i < CLASS_N; i++) {
+		p = get_number(p, &numbers->last.n[i], 6);
+		numbers->known[i] = bytes[0] & FLAG_KNOWN << i;
+	}
 	*ret = mark;
 	return 0;
 }

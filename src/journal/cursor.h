@@ -10,19 +10,21 @@
 #include "common/util.h"
 #include "journal/position.h"
 #include "model/indexer.h"
+#include "model/level.h"
 
 /* The length of every cursor, without the NUL. */
-#define LOG_CURSOR_SIZE 100
+#define LOG_CURSOR_SIZE 116
 
 /*
- * The last line that has been given: each invocation of a unit numbers its own, from 1 on
- * (INDEXER_LINE=).
+ * The last line that has been given, or was passed by since its level is not asked for. Each
+ * invocation of a unit numbers its own. A stream knows all three numbers behind a line that it has
+ * seen; what it does not look at may have lines that it does not know of.
  */
 struct log_numbers {
-	bool known;
-	bool ended;	     /* the invocation's end has been given */
-	uint64_t invocation; /* the first half of its id; 0: none */
-	uint64_t line;	     /* 0: none of it yet */
+	uint64_t invocation;	  /* the first half of its id; 0: none */
+	struct line_numbers last; /* the highest of each class; 0: none yet */
+	bool known[CLASS_N];	  /* whether that is so */
+	bool ended;		  /* the invocation's end has been given */
 };
 
 /* The number that stands for an invocation's id of `size` characters; 0 where it is not one. */

@@ -219,9 +219,6 @@ static void join(struct live *live, struct log_stream *stream)
 		return;
 	}
 	stream->skipping = true;
-	/* Since the last line of its level there may have been others. */
-	if (stream->query.level > LEVEL_INFO)
-		stream->place.sparse = true;
 	TAILQ_INSERT_TAIL(find(live->buckets, stream->query.uid), stream, live_link);
 	TAILQ_INSERT_TAIL(find(live->units, stream->query.id), stream, unit_link);
 	live->n_streams++;

@@ -42,10 +42,7 @@ struct reader {
 	unsigned steps, errors;
 	struct record_reader record;
 
-	bool sparse;  /* only lines of the query's level are matched, */
-	bool probing; /* but not yet: the first line of any level is looked for, */
-	bool probed;  /* or has been found, and reading begins anew at: */
-	struct place start;
+	bool sparse; /* only lines of the query's level are matched */
 
 	/* Of fresh records only; see look_back(). */
 	struct position last; /* of the last record read, */
@@ -88,15 +85,6 @@ static void note_position(struct reader *reader)
 void reader_refuse(struct reader *reader)
 {
 	reader->on_record = true;
-	if (reader->probed) {
-		reader->probed = false;
-		reader->probing = true;
-	}
-}
-
-bool reader_is_sparse(const struct reader *reader)
-{
-	return reader->sparse && !reader->probing && !reader->probed;
 }
 
 int reader_place(struct reader *reader, bool refused, struct place *ret)
@@ -115,15 +103,16 @@ void reader_locate(struct reader *reader, const struct reader_record *record, st
 {
 	/* Without the number, which only the text of a cursor tells, if that cannot be had. */
 	struct position at = { .is_set = true, .realtime = record->log.time };
+	uint64_t line = record->numbers.n[CLASS_ALL];
 
 	(void)sd_journal_get_monotonic_usec(reader->j, &at.monotonic, &at.boot_id);
-	if (record->line == 0 || record->line < reader->moment_line ||
+	if (line == 0 || line < reader->moment_line ||
 	    record->invocation != reader->moment_invocation || !reader->moment.is_set ||
 	    !position_same_moment(&at, &reader->moment)) {
 		(void)current_position(reader, &at);
 		reader->moment = at;
 		reader->moment_invocation = record->invocation;
-		reader->moment_line = record->line;
+		reader->moment_line = line;
 	}
 	*ret = reader->moment;
 }
@@ -132,9 +121,10 @@ bool place_covers(const struct place *place, const struct position *at,
 		  const struct reader_record *record)
 {
 	const struct log_numbers *numbers = &place->numbers;
+	uint64_t line = record->numbers.n[CLASS_ALL];
 
-	return numbers->known && record->line > 0 && record->invocation == numbers->invocation &&
-	       record->line <= numbers->line && position_same_moment(at, &place->at);
+	return numbers->known[CLASS_ALL] && line > 0 && record->invocation == numbers->invocation &&
+	       line <= numbers->last.n[CLASS_ALL] && position_same_moment(at, &place->at);
 }
 
 /*
@@ -251,12 +241,13 @@ static void note_last(struct reader *reader, const struct reader_record *record)
 	reader_locate(reader, record, &reader->last);
 	reader->last_unread = false;
 	reader->last_invocation = record->invocation;
-	reader->last_line = record->line;
+	reader->last_line = record->numbers.n[CLASS_ALL];
 }
 
 /* Whether the current record is not behind the last one read. */
 static bool is_read(struct reader *reader, const struct reader_record *record)
 {
+	uint64_t line = record->numbers.n[CLASS_ALL];
 	struct position at;
 	int order;
 
@@ -267,7 +258,7 @@ static bool is_read(struct reader *reader, const struct reader_record *record)
 		return false;
 	order = position_compare(&at, &reader->last);
 	return order < 0 || (order == 0 && !reader->last_unread) ||
-	       (record->line > 0 && record->line <= reader->last_line &&
+	       (line > 0 && line <= reader->last_line &&
 		record->invocation == reader->last_invocation &&
 		position_same_moment(&at, &reader->last));
 }
@@ -283,7 +274,7 @@ static bool may_hide(struct reader *reader, const struct reader_record *record)
 {
 	struct position at;
 
-	return (reader->record.of_manager || reader_is_sparse(reader)) &&
+	return (reader->record.of_manager || reader->sparse) &&
 	       is_fresh(record->log.time, FRESH_USEC) && current_position(reader, &at) == 0 &&
 	       (!reader->looked.is_set || position_compare(&at, &reader->looked) > 0);
 }
@@ -316,33 +307,9 @@ static int read_forward(struct reader *reader, struct reader_record *ret)
 
 	if (r > 0 && may_hide(reader, ret))
 		r = look_back(reader, ret);
-	if (r > 0 && !reader->probing && is_fresh(ret->log.time, 2 * FRESH_USEC))
+	if (r > 0 && is_fresh(ret->log.time, 2 * FRESH_USEC))
 		note_last(reader, ret);
-	ret->complete = !reader_is_sparse(reader);
 	return r;
-}
-
-/* The first line of any level has been found, or there is none: reading begins. */
-static int end_probe(struct reader *reader)
-{
-	reader->probing = false;
-	reader->probed = true;
-	reader->place = reader->start;
-	reader->moved = false;
-	return READER_PASSED;
-}
-
-static int probe(struct reader *reader, struct reader_record *ret, int r)
-{
-	if (r == 0)
-		return end_probe(reader);
-	if (r < 0)
-		return r;
-	if (r != READER_RECORD || ret->line == 0)
-		return READER_PASSED;
-	end_probe(reader);
-	ret->probe = true;
-	return READER_RECORD;
 }
 
 static int step_forward(struct reader *reader, struct reader_record *ret)
@@ -365,30 +332,9 @@ static int step_forward(struct reader *reader, struct reader_record *ret)
 	return r;
 }
 
-static int match_priorities(struct reader *reader);
-static int seek(struct reader *reader);
-
-static int step(struct reader *reader, struct reader_record *ret)
-{
-	int r = 0;
-
-	if (reader->probed) {
-		reader->probed = false;
-		reader->on_record = false;
-		r = match_priorities(reader);
-		r = r < 0 ? r : seek(reader);
-	}
-	if (r < 0)
-		return r;
-	if (reader->place.back > 0)
-		return step_back(reader, ret);
-	r = step_forward(reader, ret);
-	return reader->probing ? probe(reader, ret, r) : r;
-}
-
 int reader_next(struct reader *reader, struct reader_record *ret)
 {
-	int r = step(reader, ret);
+	int r = reader->place.back > 0 ? step_back(reader, ret) : step_forward(reader, ret);
 
 	if (r >= 0) {
 		reader->errors = 0;
@@ -477,7 +423,7 @@ static int match_query(struct reader *reader, const struct log_query *query)
 	}
 	(void)snprintf(match, sizeof(match), INDEXER_FIELD_UID "=%s", query->uid);
 	r = r < 0 ? r : sd_journal_add_match(reader->j, match, 0);
-	if (r >= 0 && reader->sparse && !reader->probing)
+	if (r >= 0 && reader->sparse)
 		r = match_priorities(reader);
 	return r;
 }
@@ -488,7 +434,8 @@ static int seek(struct reader *reader)
 
 	if (reader->place.at.is_set) {
 		reader->skipping = true;
-		reader->covering = reader->place.back == 0 && reader->place.numbers.known;
+		reader->covering =
+			reader->place.back == 0 && reader->place.numbers.known[CLASS_ALL];
 		position_format(&reader->place.at, text);
 		return sd_journal_seek_cursor(reader->j, text);
 	}
@@ -513,14 +460,11 @@ int reader_new(const char *directory, const struct log_query *query, const struc
 		reader->place.started = true;
 		reader->place.back = query->tail;
 	}
-	reader->start = reader->place;
 	reader->last = place->at;
 	reader->last_unread = place->inclusive;
 	reader->last_invocation = place->numbers.invocation;
-	reader->last_line = place->numbers.line;
+	reader->last_line = place->numbers.last.n[CLASS_ALL];
 	reader->sparse = query->level > LEVEL_INFO;
-	reader->probing =
-		reader->sparse && place->numbers.known && !place->sparse && reader->place.back == 0;
 	r = match_query(reader, query);
 	if (r < 0)
 		return r;

@@ -25,7 +25,6 @@ struct place {
 	int32_t back;	    /* records still to be counted backwards before reading begins */
 	/* The last line given. The stream's; a reader only compares what it finds at the place. */
 	struct log_numbers numbers;
-	bool sparse; /* lines may have been passed unseen since that one; the stream's too */
 };
 
 /*
@@ -74,9 +73,6 @@ uint64_t reader_timeout(struct reader *reader);
 
 /* Takes notice of new, renamed and removed files: when the descriptor is readable. */
 int reader_process(struct reader *reader);
-
-/* Whether the reader is given only lines of a level, and what is not between them is not told. */
-bool reader_is_sparse(const struct reader *reader);
 
 /* Whether a query wants a record, by its level and time; not by its uid. */
 bool query_wants(const struct log_query *query, const struct log_record *record);

@@ -21,14 +21,16 @@
 /* What one writer can make a reader hold. indexer-exec splits lines long before. */
 #define CONTENT_MAX (1024 * 1024)
 
-/* Of a line's number. What has more is no number of indexer-exec's. */
+/* Of a line's numbers. What has more is none of indexer-exec's. */
 #define LINE_DIGITS_MAX 14
 
 struct fields {
 	bool has_message, in_slice, is_trace;
 	int priority; /* -1: none */
-	unsigned n_uids, n_lines;
-	uint64_t invocation, line;
+	unsigned n_uids;
+	uint64_t invocation;
+	unsigned n_numbers[CLASS_N];
+	struct line_numbers numbers;
 	bool of_init, of_pid_1;
 	char uid[ID128_TEXT_MAX];
 };
@@ -114,19 +116,41 @@ static int take_unit(struct record_reader *reader, const char *value, size_t siz
 	return 0;
 }
 
+static void take_number(enum level_class class, const char *value, size_t size,
+			struct fields *fields)
+{
+	uint64_t number = 0;
+
+	fields->n_numbers[class]++;
+	for (size_t i = 0; i < size; i++) {
+		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
+			return;
+		number = number * 10 + (uint64_t)(value[i] - '0');
+	}
+	fields->numbers.n[class] = number;
+}
+
 static int take_line(struct record_reader *reader, const char *value, size_t size,
 		     struct fields *fields)
 {
-	uint64_t line = 0;
-
 	(void)reader;
-	fields->n_lines++;
-	for (size_t i = 0; i < size; i++) {
-		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
-			return 0;
-		line = line * 10 + (uint64_t)(value[i] - '0');
-	}
-	fields->line = line;
+	take_number(CLASS_ALL, value, size, fields);
+	return 0;
+}
+
+static int take_warnings(struct record_reader *reader, const char *value, size_t size,
+			 struct fields *fields)
+{
+	(void)reader;
+	take_number(CLASS_WARNING, value, size, fields);
+	return 0;
+}
+
+static int take_errors(struct record_reader *reader, const char *value, size_t size,
+		       struct fields *fields)
+{
+	(void)reader;
+	take_number(CLASS_ERROR, value, size, fields);
 	return 0;
 }
 
@@ -154,6 +178,8 @@ static const struct {
 	FIELD(INDEXER_FIELD_UID, take_uid),
 	FIELD("_SYSTEMD_SLICE", take_slice),
 	FIELD(INDEXER_FIELD_LINE, take_line),
+	FIELD(INDEXER_FIELD_WARNINGS, take_warnings),
+	FIELD(INDEXER_FIELD_ERRORS, take_errors),
 	FIELD("_SYSTEMD_INVOCATION_ID", take_invocation),
 	FIELD("_PID", take_pid),
 	FIELD("_SYSTEMD_UNIT", take_unit),
@@ -173,7 +199,6 @@ static int take_field(struct record_reader *reader, const char *data, size_t siz
 	return 0;
 }
 
-/* Reads the current record. Returns READER_RECORD or READER_PASSED, -ENOMEM. */
 /* What PID 1 says. */
 static int read_event(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
 {
@@ -188,7 +213,6 @@ static int read_event(struct record_reader *reader, sd_journal *j, struct reader
 	ret->uid[0] = '\0';
 	strcpy(ret->id, event->id);
 	ret->invocation = event->invocation;
-	ret->line = 0;
 	return READER_RECORD;
 }
 
@@ -217,7 +241,8 @@ int record_read(struct record_reader *reader, sd_journal *j, struct reader_recor
 		return r == -ENOMEM ? r : READER_PASSED;
 	memcpy(ret->uid, fields.uid, sizeof(ret->uid));
 	ret->invocation = fields.invocation;
-	ret->line = fields.n_lines == 1 ? fields.line : 0;
+	for (int i = 0; i < CLASS_N; i++) /* two are of the program's own making */
+		ret->numbers.n[i] = fields.n_numbers[i] == 1 ? fields.numbers.n[i] : 0;
 	ret->log.level = level_from_priority(fields.priority, fields.is_trace);
 	ret->log.content = reader->content_size ? reader->content : "";
 	ret->log.content_size = reader->content_size;

@@ -17,13 +17,11 @@ enum {
 };
 
 struct reader_record {
-	struct log_record log;	  /* without its mark and its id; level only of a line */
-	char uid[ID128_TEXT_MAX]; /* the indexer's; "" of an event, */
-	char id[ID_MAX];	  /* which has the id */
-	uint64_t invocation;	  /* as in struct log_numbers */
-	uint64_t line;		  /* 0 where indexer-exec has not numbered it */
-	bool complete;		  /* the reader has seen each line before this one, of any level */
-	bool probe;		  /* only its number is to be looked at: it comes once more */
+	struct log_record log;	     /* without its mark and its id; level only of a line */
+	char uid[ID128_TEXT_MAX];    /* the indexer's; "" of an event, */
+	char id[ID_MAX];	     /* which has the id */
+	uint64_t invocation;	     /* as in struct log_numbers */
+	struct line_numbers numbers; /* 0 where indexer-exec has not numbered it */
 };
 
 /* What the last record read has lent out. All zero but for `events`, which it owns. */

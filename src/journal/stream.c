@@ -51,21 +51,34 @@ static bool is_own_event(struct log_stream *stream, const struct reader_record *
 static uint64_t gap_before(const struct log_stream *stream, const struct reader_record *record)
 {
 	const struct log_numbers *given = &stream->place.numbers;
+	enum level_class class = class_of_level(stream->query.level);
+	uint64_t number = record->numbers.n[class], last = given->last.n[class];
 
-	if (record->line == 0 || !record->complete || !given->known || stream->place.sparse)
+	if (number == 0 || !given->known[class])
 		return 0;
 	if (record->invocation != given->invocation)
-		return record->line - 1;
-	return record->line > given->line ? record->line - given->line - 1 : 0;
+		return number - 1;
+	return number > last ? number - last - 1 : 0;
+}
+
+/* A log helper that was killed may have sent its last batch; the next one sends it again. */
+static bool is_resent(const struct log_stream *stream, const struct reader_record *record)
+{
+	const struct log_numbers *given = &stream->place.numbers;
+	uint64_t line = record->numbers.n[CLASS_ALL], last = given->last.n[CLASS_ALL];
+
+	return line > 0 && given->known[CLASS_ALL] && record->invocation == given->invocation &&
+	       line <= last && last - line < RESENT_MAX;
 }
 
 /* Whether to look for the lines before this one once more. */
 static bool doubt(struct log_stream *stream, const struct reader_record *record)
 {
-	const struct log_numbers line = { true, false, record->invocation, record->line };
+	uint64_t line = record->numbers.n[CLASS_ALL];
 
-	if (stream->doubted.invocation != line.invocation || stream->doubted.line != line.line) {
-		stream->doubted = line;
+	if (stream->doubted_invocation != record->invocation || stream->doubted_line != line) {
+		stream->doubted_invocation = record->invocation;
+		stream->doubted_line = line;
 		stream->doubts = 0;
 	}
 	return stream->doubts++ < DOUBTS_MAX;
@@ -88,21 +101,35 @@ static int pass(struct log_stream *stream, struct log_record *record)
 	return 0;
 }
 
-static int pass_lost(struct log_stream *stream, struct reader *reader,
-		     const struct reader_record *record, uint64_t lost)
+/* The numbers up to, but without, this line. */
+static struct log_numbers numbers_before(const struct reader_record *record)
 {
-	struct log_record out = { .event = LOG_LOST, .content = "", .lost = lost };
-	int r;
+	struct log_numbers numbers = { .invocation = record->invocation };
 
-	out.time = record->log.time;
-	out.mark.inclusive = true; /* this record comes behind the gap */
-	out.mark.numbers =
-		(struct log_numbers){ true, false, record->invocation, record->line - 1 };
-	reader_locate(reader, record, &out.mark.at);
-	r = pass(stream, &out);
-	if (r == 0)
-		stream->place.numbers = out.mark.numbers;
-	return r;
+	for (int i = 0; i < CLASS_N; i++)
+		if (record->numbers.n[i] > 0) {
+			numbers.last.n[i] = record->numbers.n[i] - 1;
+			numbers.known[i] = true;
+		}
+	return numbers;
+}
+
+/* Before a line of an invocation of which nothing has been given. */
+static struct log_numbers numbers_of_new(const struct reader_record *record)
+{
+	bool is_first = record->log.event == LOG_STARTED || record->numbers.n[CLASS_ALL] == 1;
+
+	return (struct log_numbers){ .invocation = record->invocation,
+				     .known = { is_first, is_first, is_first } };
+}
+
+/* Lines that the stream does not look at may have come, so that only its own numbers are known. */
+static void forget_unseen(const struct log_stream *stream, struct log_numbers *numbers)
+{
+	enum level_class class = class_of_level(stream->query.level);
+
+	for (int i = 0; class != CLASS_ALL && i < CLASS_N; i++)
+		numbers->known[i] = numbers->known[i] && i == (int)class;
 }
 
 /* What has been given with this record. */
@@ -111,52 +138,67 @@ static struct log_numbers numbers_with(const struct log_stream *stream,
 {
 	struct log_numbers numbers = stream->place.numbers;
 
-	if (record->line > 0)
-		return (struct log_numbers){ true, false, record->invocation, record->line };
 	if (record->log.event == LOG_STARTED)
-		return (struct log_numbers){ true, false, record->invocation, 0 };
+		return numbers_of_new(record);
 	if (record->log.event == LOG_EXITED) {
 		numbers.invocation = record->invocation;
 		numbers.ended = true;
 	}
+	if (record->numbers.n[CLASS_ALL] == 0) {
+		forget_unseen(stream, &numbers);
+		return numbers;
+	}
+	if (record->invocation != numbers.invocation)
+		numbers = numbers_of_new(record);
+	for (int i = 0; i < CLASS_N; i++)
+		if (record->numbers.n[i] > 0) {
+			numbers.last.n[i] = record->numbers.n[i];
+			numbers.known[i] = true;
+		}
 	return numbers;
+}
+
+static int pass_lost(struct log_stream *stream, struct reader *reader,
+		     const struct reader_record *record, uint64_t lost)
+{
+	struct log_record out = { .event = LOG_LOST, .content = "", .lost = lost };
+	int r;
+
+	out.time = record->log.time;
+	out.mark.inclusive = true; /* this record comes behind the gap */
+	out.mark.numbers = numbers_before(record);
+	reader_locate(reader, record, &out.mark.at);
+	r = pass(stream, &out);
+	if (r == 0)
+		stream->place.numbers = out.mark.numbers;
+	return r;
 }
 
 int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record)
 {
-	struct place *place = &stream->place;
 	struct log_record out = record->log;
 	uint64_t lost = gap_before(stream, record);
-	bool exact = record->line > 0 || record->log.event == LOG_STARTED, sparse;
-	struct log_numbers numbers;
 	int r = 0;
 
-	if (record->log.event != LOG_LINE && !is_own_event(stream, record)) {
-		place->sparse = place->sparse || !record->complete;
+	if (record->log.event != LOG_LINE && !is_own_event(stream, record))
 		return 0;
-	}
+	if (is_resent(stream, record))
+		return 0;
 	if (lost > 0) {
 		if (doubt(stream, record))
 			return -ESTALE;
 		r = pass_lost(stream, reader, record, lost);
 	}
-	if (r < 0 || record->probe)
+	if (r < 0)
 		return r;
-	numbers = numbers_with(stream, record);
-	sparse = !exact && (place->sparse || !record->complete);
-	out.mark = (struct log_mark){ .numbers = numbers };
-	out.mark.numbers.known = numbers.known && !sparse;
+	out.mark = (struct log_mark){ .numbers = numbers_with(stream, record) };
 	if (query_wants(&stream->query, &record->log)) {
 		reader_locate(reader, record, &out.mark.at);
 		r = pass(stream, &out);
 	}
-	if (r == 0) {
-		place->numbers = numbers;
-		place->sparse = sparse;
-	} else if (!record->complete) {
-		place->sparse = true; /* what comes again is not behind the last line */
-	}
+	if (r == 0)
+		stream->place.numbers = out.mark.numbers;
 	return r;
 }
 
@@ -295,7 +337,8 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 	stream->userdata = userdata;
 	atomic_init(&stream->removed, UINT64_MAX);
 	/* From the indexer's first record on: its first line is number 1. */
-	stream->place.numbers.known = query->since == 0 && query->tail == 0;
+	for (int i = 0; i < CLASS_N; i++)
+		stream->place.numbers.known[i] = query->since == 0 && query->tail == 0;
 	if (query->after.at.is_set)
 		stream->place = (struct place){ .at = query->after.at,
 						.inclusive = query->after.inclusive,

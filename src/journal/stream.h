@@ -19,9 +19,8 @@
  * behind the last record that the stream's own reader saw is left out.
  *
  * Lines are numbered, so each stream sees what it has not been given, and tells it as LOST; but
- * only when its own reader, opened anew, has not found it either. Where only lines of a level are
- * matched, the numbers between them are not known: then the first line of any level behind the
- * place where reading begins is looked at, and the live reader sees all.
+ * only when its own reader, opened anew, has not found it either. Where only lines of WARNING or
+ * ERROR are asked for, it is their numbers among such lines that have no gap.
  *
  * Locks:
  *   journal->lock      states, flags, queue, inbox. Never held over a callback or the disk.
@@ -97,8 +96,9 @@ struct log_stream {
 	struct reader *reader;
 	struct place place;
 	bool unflushed;
-	struct log_numbers doubted; /* the line before which some are missing, as it seems, */
-	unsigned doubts;	    /* and how often it was looked for them anew */
+	uint64_t doubted_invocation; /* the line before which some are missing, as it seems, */
+	uint64_t doubted_line;
+	unsigned doubts; /* and how often it was looked for them anew */
 
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
@@ -135,6 +135,9 @@ void stream_unref(struct log_stream *stream);
 
 /* Calls the sink. 0, -EAGAIN where it refused, -ECANCELED where the stream has been closed. */
 int stream_deliver(struct log_stream *stream, const struct log_record *record);
+
+/* Numbers that are less than so far behind the last one have been given. More than a batch. */
+#define RESENT_MAX 256
 
 /* Times that a gap is read anew before it is told. */
 #define DOUBTS_MAX 2

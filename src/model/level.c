@@ -54,6 +54,20 @@ int priority_limit_of_level(enum level minimum)
 	return levels[is_level(minimum) ? minimum : LEVEL_UNKNOWN].limit;
 }
 
+enum level_class class_of_level(enum level minimum)
+{
+	if (minimum <= LEVEL_INFO)
+		return CLASS_ALL;
+	return minimum == LEVEL_WARNING ? CLASS_WARNING : CLASS_ERROR;
+}
+
+bool class_has_priority(enum level_class class, int priority)
+{
+	static const int limits[CLASS_N] = { LOG_DEBUG, LOG_WARNING, LOG_ERR };
+
+	return priority <= limits[class];
+}
+
 int level_from_name(const char *name)
 {
 	for (size_t i = LEVEL_TRACE; i < ELEMENTSOF(levels); i++) {

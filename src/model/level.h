@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* The numbers are those of LogLevel in the API. */
 enum level {
 	LEVEL_UNKNOWN = 0,
@@ -29,6 +32,22 @@ int priority_from_level(enum level level);
 
 /* The highest priority value of a record that may pass a minimum level; 7 for UNKNOWN. */
 int priority_limit_of_level(enum level minimum);
+
+/*
+ * Lines are numbered by an invocation of a unit in three ways: among all, among those of WARNING
+ * or ERROR, and among those of ERROR.
+ */
+enum level_class { CLASS_ALL, CLASS_WARNING, CLASS_ERROR, CLASS_N };
+
+struct line_numbers {
+	uint64_t n[CLASS_N]; /* from 1 on; 0: none */
+};
+
+/* The numbers that have no gap in a stream of a minimum level. */
+enum level_class class_of_level(enum level minimum);
+
+/* Whether a line of this priority is numbered in a class. */
+bool class_has_priority(enum level_class class, int priority);
 
 /*
  * The level of "trace", "debug", "info", "warning" or "warn", "error" or "err", case ignored;

@@ -218,9 +218,8 @@ static void try_log(const uint8_t *data, size_t size)
 	grpc_slice slice;
 
 	memcpy(&record.time, data + 1, sizeof(record.time));
-	record.time >>= 10; /* the year 2540 at most */
-	memcpy(&record.mark.numbers.line, data + 1, sizeof(record.mark.numbers.line));
-	record.mark.numbers.line >>= 16;
+	record.time >>= 10;					  /* the year 2540 at most */
+	record.mark.numbers.last.n[CLASS_ALL] = record.time >> 6; /* 48 bits */
 	slice = log_message_pack(&record, "uid");
 	message = read_message(&indexerd__v1__stream_logs_response__descriptor,
 			       GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), &arena);
@@ -229,7 +228,7 @@ static void try_log(const uint8_t *data, size_t size)
 	assert(strlen(message->content) == n && memcmp(message->content, clean, n) == 0);
 	assert((int)message->level == (int)record.level && streq(message->indexer, "indexers/id"));
 	assert(log_cursor_parse(message->cursor, "uid", &mark) == 0 &&
-	       mark.numbers.line == record.mark.numbers.line);
+	       mark.numbers.last.n[CLASS_ALL] == record.mark.numbers.last.n[CLASS_ALL]);
 	assert(log_cursor_parse(message->content, "uid", &mark) != 0);
 	assert((uint64_t)message->time->seconds * USEC_PER_SEC +
 		       (uint64_t)message->time->nanos / NSEC_PER_USEC ==

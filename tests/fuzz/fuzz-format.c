@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct target {
 	struct format_reader reader;
 	enum stream stream;
-	uint64_t number;
+	struct line_numbers numbers;
 	uint64_t hash; /* of all that went out */
 };
 
@@ -45,7 +45,8 @@ static void drain(struct target *target, struct splitter *splitter)
 		assert(line.text >= begin && line.text + line.size <= end);
 		assert(line.priority >= 0 && line.priority <= 7 &&
 		       (!line.trace || line.priority == 7));
-		n = native_head(head, "id", target->stream, ++target->number, &line);
+		target->numbers.n[CLASS_ALL]++;
+		n = native_head(head, "id", target->stream, &target->numbers, &line);
 		add(target, head, n);
 		add(target, line.text, line.size);
 	}

@@ -29,6 +29,12 @@ static inline bool is_last_candidate(long number)
 	return number > 0 && line_level(number) == LEVEL_ERROR;
 }
 
+/* The number of a WARNING or an ERROR among the lines of a class, from 1 on. */
+static inline long line_rank(long number, enum level_class class)
+{
+	return class == CLASS_ERROR ? number / 7 + 1 : number / 7 * 2 + number % 7 + 1;
+}
+
 static inline const char *line_level_name(long number)
 {
 	static const char *const names[] = {

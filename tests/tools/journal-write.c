@@ -49,6 +49,11 @@ int main(int argc, char **argv)
 			"INDEXER_LINE=%ld\n%s",
 			text, priority_from_level(level), i + 1,
 			level == LEVEL_TRACE ? "INDEXER_LEVEL=trace\n" : "");
+		if (level >= LEVEL_WARNING)
+			n += sprintf(line + n, "INDEXER_WARNINGS=%ld\n",
+				     line_rank(i, CLASS_WARNING));
+		if (level >= LEVEL_ERROR)
+			n += sprintf(line + n, "INDEXER_ERRORS=%ld\n", line_rank(i, CLASS_ERROR));
 		r = send_line(fd, line, (size_t)n);
 		if (r < 0) {
 			fprintf(stderr, "journal-write: %s\n", strerror(-r));

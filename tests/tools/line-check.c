@@ -6,19 +6,16 @@
 #include "line-check.h"
 
 /*
- * A LOST tells how many lines of any level are missing before the next record, which may itself be
- * of a level that is left out. Where only lines of WARNING and ERROR are looked for, what is
- * between them is not always known.
+ * A LOST tells how many lines are missing before the next one: of WARNING and ERROR under these
+ * levels; under the others of any, and the next one may itself be of a level that is left out.
  */
 static bool is_told(const struct line_check *check, long number)
 {
 	long last = atomic_load(&check->last), missing = 0;
 
-	if (check->level > LEVEL_INFO)
-		return true;
 	for (long i = last + 1; i < number; i++)
 		missing += line_level(i) >= check->level;
-	return check->level <= LEVEL_TRACE
+	return check->level <= LEVEL_TRACE || check->level > LEVEL_INFO
 		       ? missing == check->lost
 		       : missing <= check->lost && check->lost < MAX(number - last, 1);
 }

@@ -216,7 +216,7 @@ static void test_log_message(void)
 {
 	const struct log_record record = { .id = "my-id",
 					   .level = LEVEL_WARNING,
-					   .mark.numbers = { true, false, 3, 4 },
+					   .mark.numbers = { .invocation = 3, .last = { { 4 } } },
 					   .content = "bad \xff byte",
 					   .content_size = 10,
 					   .time = 1700000000000042ULL };
@@ -232,7 +232,8 @@ static void test_log_message(void)
 	is_int(m->time->seconds, 1700000000, "seconds");
 	is_int(m->time->nanos, 42000, "nanos");
 	is_str(m->indexer, "indexers/my-id", "indexer");
-	ok(log_cursor_parse(m->cursor, "uid", &mark) == 0 && mark.numbers.line == 4, "cursor");
+	ok(log_cursor_parse(m->cursor, "uid", &mark) == 0 && mark.numbers.last.n[CLASS_ALL] == 4,
+	   "cursor");
 	indexerd__v1__stream_logs_response__free_unpacked(m, NULL);
 	grpc_slice_unref(slice);
 }

@@ -104,7 +104,8 @@ static void test_round_trip(void)
 					 .size = texts[i].size,
 					 .priority = 4 };
 		char buffer[NATIVE_HEAD_MAX + 64];
-		size_t n = native_head(buffer, "my-indexer", STREAM_STDERR, 12345, &line);
+		const struct line_numbers numbers = { { 12345, 67, 0 } };
+		size_t n = native_head(buffer, "my-indexer", STREAM_STDERR, &numbers, &line);
 
 		memcpy(buffer + n, line.text, line.size);
 		memcpy(buffer + n + line.size, NATIVE_TAIL, NATIVE_TAIL_SIZE);
@@ -114,6 +115,8 @@ static void test_round_trip(void)
 			   field_is(buffer, n, "SYSLOG_IDENTIFIER", "my-indexer", 10) &&
 			   field_is(buffer, n, "INDEXER_STREAM", "stderr", 6) &&
 			   field_is(buffer, n, "INDEXER_LINE", "12345", 5) &&
+			   field_is(buffer, n, "INDEXER_WARNINGS", "67", 2) &&
+			   field_is(buffer, n, "INDEXER_ERRORS", NULL, 0) &&
 			   field_is(buffer, n, "INDEXER_LEVEL", NULL, 0),
 		   "text %zu is read back with its fields", i);
 	}
@@ -124,12 +127,13 @@ static void test_longest_head(void)
 	struct log_line line = {
 		.size = SIZE_MAX, .priority = 7, .trace = true, .format = "apibara"
 	};
+	const struct line_numbers numbers = { { UINT64_MAX, UINT64_MAX, UINT64_MAX } };
 	char buffer[NATIVE_HEAD_MAX], id[NATIVE_IDENTIFIER_MAX];
 	size_t n;
 
 	memset(id, 'i', sizeof(id) - 1);
 	id[sizeof(id) - 1] = '\0';
-	n = native_head(buffer, id, STREAM_STDOUT, UINT64_MAX, &line);
+	n = native_head(buffer, id, STREAM_STDOUT, &numbers, &line);
 	ok(n <= NATIVE_HEAD_MAX, "the longest head fits: %zu bytes", n);
 	ok(memmem(buffer, n, "INDEXER_LEVEL=trace\n", 20), "a TRACE line says so");
 }
@@ -154,12 +158,12 @@ static void *write_lines(void *path)
 	_cleanup_(sink_freep) struct sink *sink = NULL;
 	static char texts[64][16];
 
-	assert(sink_new(path, "id", 0, &sink) == 0);
+	assert(sink_new(path, "id", &(struct line_numbers){ 0 }, &sink) == 0);
 	for (int i = 1; i <= LINES; i++) {
 		char *text = texts[i % 64];
 		struct log_line line = { .text = text,
 					 .size = (size_t)sprintf(text, "%d", i),
-					 .priority = 6 };
+					 .priority = i % 10 ? 6 : 3 };
 
 		if (sink_push(sink, STREAM_STDOUT, &line) || i % 50 == 0)
 			sink_flush(sink);
@@ -206,7 +210,9 @@ static int receive_lines(struct inbox *inbox, int count)
 
 		good += next_entry(inbox, &entry, &size) &&
 			field_is(entry, size, "MESSAGE", want, (size_t)n) &&
-			field_is(entry, size, "INDEXER_LINE", want, (size_t)n);
+			field_is(entry, size, "INDEXER_LINE", want, (size_t)n) &&
+			field_is(entry, size, "INDEXER_ERRORS", i % 10 ? NULL : want,
+				 (size_t)n - 1); /* every tenth: its number without the 0 */
 	}
 	return good;
 }

@@ -87,7 +87,11 @@ static void test_compare(void)
 static void test_cursor(void)
 {
 	static const char uid[] = "0123456789abcdef0123456789abcdef";
-	struct log_mark mark = { .inclusive = true, .numbers = { true, true, UINT64_MAX, 300000 } },
+	struct log_mark mark = { .inclusive = true,
+				 .numbers = { .invocation = UINT64_MAX,
+					      .last = { { 300000, 4000, 500 } },
+					      .known = { true, false, true },
+					      .ended = true } },
 			got;
 	char text[LOG_CURSOR_SIZE + 1], changed[LOG_CURSOR_SIZE + 2], position[POSITION_TEXT_MAX];
 	bool refused = true;
@@ -99,9 +103,14 @@ static void test_cursor(void)
 	is_int(log_cursor_parse(text, uid, &got), 0, "one is read");
 	position_format(&got.at, position);
 	is_str(position, S1 "i=49414;" B1 "m=88387956;t=66109ab557a9d", "with its position");
-	ok(got.at.is_set && got.inclusive && got.numbers.known && got.numbers.ended &&
-		   got.numbers.invocation == UINT64_MAX && got.numbers.line == 300000,
-	   "and all else");
+	ok(got.at.is_set && got.inclusive && got.numbers.ended &&
+		   got.numbers.invocation == UINT64_MAX,
+	   "and its invocation");
+	ok(got.numbers.known[CLASS_ALL] && !got.numbers.known[CLASS_WARNING] &&
+		   got.numbers.known[CLASS_ERROR],
+	   "which numbers are known");
+	ok(memcmp(&got.numbers.last, &mark.numbers.last, sizeof(got.numbers.last)) == 0,
+	   "and the numbers");
 	is_int(log_cursor_parse(text, "1123456789abcdef0123456789abcdef", &got), -EXDEV,
 	       "it is of one indexer");
 	for (size_t i = 0; i < LOG_CURSOR_SIZE; i++) {
@@ -120,9 +129,10 @@ static void test_cursor(void)
 
 static void test_covers(void)
 {
-	struct place place = { .numbers = { true, false, 7, 20 } };
+	struct place place = { .numbers = {
+				       .invocation = 7, .last = { { 20 } }, .known = { true } } };
 	struct position here, later;
-	struct reader_record record = { .invocation = 7, .line = 20 };
+	struct reader_record record = { .invocation = 7, .numbers = { { 20 } } };
 
 	(void)position_parse(S1 "i=5;" B1 "m=2;t=3", &place.at);
 	(void)position_parse(S1 "i=9;" B1 "m=2;t=3", &here);
@@ -130,9 +140,9 @@ static void test_covers(void)
 	ok(place_covers(&place, &here, &record),
 	   "a line of the same moment is known by its number");
 	ok(!place_covers(&place, &later, &record), "one of another moment is not");
-	record.line = 21;
+	record.numbers.n[CLASS_ALL] = 21;
 	ok(!place_covers(&place, &here, &record), "nor the next");
-	record = (struct reader_record){ .invocation = 8, .line = 3 };
+	record = (struct reader_record){ .invocation = 8, .numbers = { { 3 } } };
 	ok(!place_covers(&place, &here, &record), "nor another invocation's");
 	record = (struct reader_record){ .invocation = 7 };
 	ok(!place_covers(&place, &here, &record), "nor one without a number");

@@ -167,6 +167,18 @@ test('a killed helper is started again, loses nothing and says so; the indexer g
 	}
 	for (let i = 1; i <= before + 500; i++)
 		assert.ok(lines.has(`n ${i}`), `n ${i}`);
+
+	// A stream has each of them once.
+	const follower = stream('StreamLogs', { parent: 'indexers/helper' });
+	const once = [];
+	while (once.length < before + 500) {
+		const { content, event } = await follower.next();
+		if (event === 'LOG_EVENT_UNSPECIFIED' && content.startsWith('n '))
+			once.push(content);
+		assert.notEqual(event, 'LOG_EVENT_LOST');
+	}
+	follower.cancel();
+	assert.deepEqual(once, once.map((_, i) => `n ${i + 1}`));
 });
 
 test('without helper and keeper, what ends by EPIPE is restarted by systemd', async () => {
