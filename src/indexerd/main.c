@@ -22,6 +22,7 @@
 #include "model/names.h"
 #include "rpc/server.h"
 #include "rpc/tls.h"
+#include "runtime/runtime.h"
 
 #define RUNNER_ADDRESS "unix:/run/indexerd/unit.sock"
 
@@ -267,17 +268,23 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-/* Reads all that the configuration names, as a start would. What is wrong is in the log. */
+/* Reads the configuration, all that it names, and the runtimes, as a start would. What is wrong is
+ * in the log. */
 static int check(void)
 {
 	struct config config = {};
 	const struct tls_files *files = &config.tls;
+	struct runtime_set *runtimes = NULL;
 	struct tls *tls = NULL;
 	int r = drop_capabilities();
 
 	r = r < 0 ? r : config_load(&config);
 	if (r >= 0 && (files->certificate || files->key || files->client_ca))
 		r = tls_new(files, &tls);
+	r = r < 0 ? r : runtime_set_load(runtime_dirs, &runtimes);
+	if (r >= 0 && !runtime_set_is_good(runtimes))
+		r = -EBADMSG;
+	runtime_set_free(runtimes);
 	tls_free(tls);
 	config_clear(&config);
 	return r < 0 ? 1 : 0;

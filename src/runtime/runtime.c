@@ -223,6 +223,14 @@ struct runtime_set *runtime_set_free(struct runtime_set *set)
 	return NULL;
 }
 
+bool runtime_set_is_good(const struct runtime_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->runtimes[i]->broken)
+			return false;
+	return true;
+}
+
 const struct runtime *runtime_set_find(const struct runtime_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->n; i++)

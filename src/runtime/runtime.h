@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ DEFINE_CLEANUP(struct runtime_set, runtime_set_free);
  */
 int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
 		    const struct runtime **ret, struct refusal *refusal);
+
+/* Whether no file was left out for an error. */
+bool runtime_set_is_good(const struct runtime_set *set);
 
 /* The runtime of a name, or NULL; lent. */
 const struct runtime *runtime_set_find(const struct runtime_set *set, const char *name);
