@@ -62,6 +62,24 @@ static inline const char *startswith(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+/*
+ * Reads decimal digits, without a sign, at p. Returns what follows them, or NULL where there are
+ * none, or more than 64 bits hold; then *ret is untouched.
+ */
+static inline const char *decimal_read(const char *p, const char *end, uint64_t *ret)
+{
+	const char *begin = p;
+	uint64_t n = 0;
+
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *p - '0', &n))
+			return NULL;
+	if (p == begin)
+		return NULL;
+	*ret = n;
+	return p;
+}
+
 /* The time of clock, in microseconds. */
 static inline uint64_t now_usec(clockid_t clock)
 {
