@@ -56,11 +56,13 @@ static int detach(void)
 
 /* The life of the helper and its keeper. All signals stay blocked, so `systemctl kill` does not end
  * it either. */
-static int run(const char *identifier, const struct format *format, int pipes[PIPES][2])
+static int run(const struct helper_config *helper, const char *identifier, int pipes[PIPES][2])
 {
 	struct pump_config config = {
 		.identifier = identifier,
-		.format = format,
+		.format = helper->format,
+		.patterns = helper->patterns,
+		.stalled_usec = helper->stalled_usec,
 		.journal_socket = SINK_JOURNAL_SOCKET,
 		.status = pipes[STATUS][0],
 	};
@@ -78,8 +80,7 @@ static int run(const char *identifier, const struct format *format, int pipes[PI
 }
 
 /* Forks twice and waits for the one between. */
-static int fork_helper(const char *identifier, const struct format *format,
-		       void (*forget)(void *userdata), void *userdata, int pipes[PIPES][2])
+static int fork_helper(const struct helper_config *config, int pipes[PIPES][2])
 {
 	char name[NATIVE_IDENTIFIER_MAX];
 	int status;
@@ -91,10 +92,10 @@ static int fork_helper(const char *identifier, const struct format *format,
 		pid = fork();
 		if (pid != 0)
 			_exit(pid < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-		(void)snprintf(name, sizeof(name), "%s", identifier);
-		forget(userdata);
+		(void)snprintf(name, sizeof(name), "%s", config->identifier);
+		config->forget(config->userdata);
 		(void)malloc_trim(0);
-		_exit(run(name, format, pipes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+		_exit(run(config, name, pipes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -102,8 +103,7 @@ static int fork_helper(const char *identifier, const struct format *format,
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -EAGAIN;
 }
 
-int helper_start(const char *identifier, const struct format *format,
-		 void (*forget)(void *userdata), void *userdata, struct helper *ret)
+int helper_start(const struct helper_config *config, struct helper *ret)
 {
 	int pipes[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	sigset_t all, before;
@@ -113,7 +113,7 @@ int helper_start(const char *identifier, const struct format *format,
 		/* From its first moment on: a stop may come at any time. */
 		sigfillset(&all);
 		sigprocmask(SIG_SETMASK, &all, &before);
-		r = fork_helper(identifier, format, forget, userdata, pipes);
+		r = fork_helper(config, pipes);
 		sigprocmask(SIG_SETMASK, &before, NULL);
 	}
 	close_side(pipes, 0);

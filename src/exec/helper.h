@@ -11,6 +11,7 @@
 #pragma once
 
 #include "exec/format.h"
+#include "model/progress_pattern.h"
 
 /* The program's ends of the pipes to the helper; all are close-on-exec. */
 struct helper {
@@ -19,12 +20,17 @@ struct helper {
 		       exit */
 };
 
-/*
- * Starts the helper for an identifier and a format. `forget` is called in the helper, to free what
- * only the caller needs. 0 or a negative errno.
- */
-int helper_start(const char *identifier, const struct format *format,
-		 void (*forget)(void *userdata), void *userdata, struct helper *ret);
+struct helper_config {
+	const char *identifier; /* copied */
+	const struct format *format;
+	const struct progress_patterns *patterns; /* copied */
+	uint64_t stalled_usec;
+	void (*forget)(void *userdata); /* called in the helper: frees what only the caller needs */
+	void *userdata;
+};
+
+/* Starts the helper. 0 or a negative errno. */
+int helper_start(const struct helper_config *config, struct helper *ret);
 
 /* Tells the helper that the program could not be executed, so that it does not say that it runs. */
 void helper_report_failure(const struct helper *helper);

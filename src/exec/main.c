@@ -146,10 +146,18 @@ static int enter(struct launch *launch)
 static int connect_helper(struct launch *launch)
 {
 	const spec_t *spec = launch->spec;
-	int r;
+	struct progress_patterns patterns;
+	struct helper_config config = {
+		.identifier = spec->indexer_id,
+		.format = format_find(spec->log_format),
+		.patterns = &patterns,
+		.stalled_usec = spec->stalled_usec,
+		.forget = launch_clear,
+		.userdata = launch,
+	};
+	int r = spec_patterns(spec, &patterns);
 
-	r = helper_start(spec->indexer_id, format_find(spec->log_format), launch_clear, launch,
-			 &launch->helper);
+	r = r < 0 ? r : helper_start(&config, &launch->helper);
 	if (r < 0) {
 		complain(-r, "cannot start the log helper: %s", strerror(-r));
 		return EXIT_FAILURE;

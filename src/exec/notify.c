@@ -11,7 +11,7 @@
 #include "common/util.h"
 #include "exec/notify.h"
 
-int notify(const char *state)
+static int send_state(const char *state, int flags)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -30,8 +30,18 @@ int notify(const char *state)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (struct sockaddr *)&address,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
 		return -errno;
 	return 1;
+}
+
+int notify(const char *state)
+{
+	return send_state(state, 0);
+}
+
+int notify_now(const char *state)
+{
+	return send_state(state, MSG_DONTWAIT);
 }

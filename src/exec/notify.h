@@ -11,3 +11,6 @@
  * variable, or a negative errno.
  */
 int notify(const char *state);
+
+/* The same, but where systemd does not take it at once, -EAGAIN. */
+int notify_now(const char *state);

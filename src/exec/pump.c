@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include "exec/pump.h"
 #include "exec/sink.h"
 #include "exec/splitter.h"
+#include "exec/tracker.h"
 #include "model/exit.h"
 #include "model/level.h"
 
@@ -33,6 +35,7 @@ struct pump {
 	struct sink *sink;		 /* of the process that runs it */
 	struct pollfd fds[STREAM_N + 1]; /* fd is -1 where it has ended */
 	struct format_reader reader;
+	struct tracker tracker;
 	struct delivered delivered;
 	int killed_by; /* the signal, until it is said; 0 if none */
 	struct splitter splitters[STREAM_N];
@@ -55,12 +58,23 @@ static void deliver(struct pump *pump)
 	pump->delivered.numbers = sink_numbers(pump->sink);
 }
 
+/* Of a line in pieces only the first one is looked at: a number may be cut. */
+static void follow(struct pump *pump, const struct log_line *line)
+{
+	struct progress_values values;
+
+	if (!line->continued && tracker_find(&pump->tracker, line->text, line->size, &values))
+		tracker_note(&pump->tracker, &values, now_usec(CLOCK_MONOTONIC),
+			     now_usec(CLOCK_REALTIME));
+}
+
 static void push_lines(struct pump *pump, enum stream stream)
 {
 	struct log_line line;
 
 	while (splitter_next(&pump->splitters[stream], &line)) {
 		format_read(&pump->reader, stream, &line);
+		follow(pump, &line);
 		if (line.size > 0 && sink_push(pump->sink, stream, &line))
 			deliver(pump);
 	}
@@ -115,6 +129,18 @@ static void on_status(struct pump *pump)
 	end_fd(&pump->fds[STATUS]);
 }
 
+/* Tells systemd of the progress, if it is time. The log does not wait for systemd to take it. */
+static void tell_progress(struct pump *pump)
+{
+	char state[sizeof("STATUS=") + PROGRESS_TEXT_MAX], text[PROGRESS_TEXT_MAX];
+
+	if (!tracker_tell(&pump->tracker, now_usec(CLOCK_MONOTONIC), text))
+		return;
+	(void)snprintf(state, sizeof(state), "STATUS=%s", text);
+	if (notify_now(state) < 0)
+		tracker_untell(&pump->tracker);
+}
+
 int pump_new(const struct pump_config *config, struct pump **ret)
 {
 	/* Untouched pages of the buffers take no memory. */
@@ -124,7 +150,9 @@ int pump_new(const struct pump_config *config, struct pump **ret)
 	if (pump == MAP_FAILED)
 		return -ENOMEM;
 	pump->config = *config;
+	pump->config.patterns = NULL;
 	format_reader_init(&pump->reader, config->format);
+	tracker_init(&pump->tracker, config->patterns, config->stalled_usec);
 	pump->delivered.reader = pump->reader;
 	pump->fds[STATUS] = (struct pollfd){ .fd = config->status, .events = POLLIN };
 	for (int i = 0; i < STREAM_N; i++)
@@ -157,15 +185,27 @@ static void take_over(struct pump *pump)
 	pump->killed_by = 0;
 }
 
-/* Waits until there is something to read. No limit: an indexer may be silent for ever, and its end
- * ends the pipes. Returns false when all have ended. */
-static bool wait_for_output(struct pollfd *fds, size_t n)
+/* Milliseconds until there is something to tell; -1 if nothing but a line will bring it. */
+static int tell_timeout(const struct tracker *tracker)
+{
+	uint64_t due = tracker_due(tracker), now;
+
+	if (due == UINT64_MAX)
+		return -1;
+	now = now_usec(CLOCK_MONOTONIC);
+	/* Rounded up, and a long one in parts. */
+	return due <= now ? 0 : (int)MIN((due - now) / USEC_PER_MSEC + 1, (uint64_t)INT_MAX);
+}
+
+/* Waits until there is something to read or to tell. No other limit: an indexer may be silent for
+ * ever, and its end ends the pipes. Returns false when all have ended. */
+static bool wait_for_output(struct pollfd *fds, size_t n, const struct tracker *tracker)
 {
 	bool open = false;
 
 	for (size_t i = 0; i < n; i++)
 		open = open || fds[i].fd >= 0;
-	while (open && poll(fds, n, -1) < 0)
+	while (open && poll(fds, n, tell_timeout(tracker)) < 0)
 		;
 	return open;
 }
@@ -181,12 +221,13 @@ int pump_run(struct pump *pump)
 		return r;
 	if (pump->killed_by)
 		take_over(pump);
-	while (wait_for_output(pump->fds, ELEMENTSOF(pump->fds))) {
+	while (wait_for_output(pump->fds, ELEMENTSOF(pump->fds), &pump->tracker)) {
 		if (pump->fds[STATUS].revents)
 			on_status(pump);
 		for (int i = 0; i < STREAM_N; i++)
 			if (pump->fds[i].revents)
 				on_output(pump, (enum stream)i);
+		tell_progress(pump);
 	}
 	sink_settle(pump->sink);
 	pump->sink = sink_free(pump->sink);

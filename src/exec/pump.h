@@ -10,10 +10,13 @@
 #pragma once
 
 #include "exec/format.h"
+#include "model/progress_pattern.h"
 
 struct pump_config {
 	const char *identifier;
 	const struct format *format;
+	const struct progress_patterns *patterns; /* copied */
+	uint64_t stalled_usec;			  /* as tracker_init() has it */
 	const char *journal_socket;
 	int streams[STREAM_N]; /* the pipes' reading ends; closed by the pump at their end */
 	int status; /* ends when the program runs; something to read: it could not be run */
@@ -21,13 +24,13 @@ struct pump_config {
 
 struct pump;
 
-/* Makes a pump in shared memory, which lives as long as the processes that have it. Nothing of the
- * config but the strings is lent. 0 or -ENOMEM. */
+/* Makes a pump in shared memory, which lives as long as the processes that have it. Of the config
+ * only the strings and the format are lent for as long. 0 or -ENOMEM. */
 int pump_new(const struct pump_config *config, struct pump **ret);
 
 /*
  * Returns when both pipes have ended and the journal has all lines; tells systemd in between that
- * the program runs. 0 or -ENOMEM.
+ * the program runs, and of its progress. 0 or -ENOMEM.
  */
 int pump_run(struct pump *pump);
 

@@ -26,9 +26,23 @@ void spec_free(spec_t *spec)
 		indexerd__exec__v1__spec__free_unpacked(spec, NULL);
 }
 
+int spec_patterns(const spec_t *spec, struct progress_patterns *ret)
+{
+	const char *problem;
+	size_t at;
+	int r = 0;
+
+	ret->n = 0;
+	for (size_t i = 0; i < spec->n_progress && r == 0; i++)
+		r = progress_patterns_add(ret, spec->progress[i], &problem, &at);
+	return r;
+}
+
 /* What is wrong with a spec, in words; NULL if nothing. */
 static const char *spec_problem(const spec_t *spec)
 {
+	struct progress_patterns patterns;
+
 	if (!id_valid(spec->indexer_id))
 		return "its indexer_id is not an id";
 	if (spec->project_source[0] != '/')
@@ -37,6 +51,8 @@ static const char *spec_problem(const spec_t *spec)
 		return "it has no program";
 	if (!format_find(spec->log_format))
 		return "its log_format is unknown";
+	if (spec_patterns(spec, &patterns) < 0)
+		return "its progress has a pattern that is none, or too many";
 	if (spec->n_environment > VARIABLES_MAX)
 		return "its environment has too many variables";
 	for (size_t i = 0; i < spec->n_environment; i++)

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "indexerd/exec/v1/spec.pb-c.h"
+#include "model/progress_pattern.h"
 #include "runtime/complaint.h"
 #include "runtime/runtime.h"
 #include "runtime/service-keys.h"
@@ -30,6 +31,9 @@ struct runtime {
 	char *needs_hint;	/* what to do where it is not, or NULL */
 	bool script_is_name;
 	Indexerd__Exec__V1__LogFormat log_format;
+	char *progress[PROGRESS_PATTERNS_MAX]; /* n_progress patterns, each a good one */
+	size_t n_progress;
+	uint64_t stalled_usec; /* 0: never */
 	struct runtime_variable *environment;
 	size_t n_environment;
 	struct setting_list settings;

@@ -11,11 +11,14 @@
 #include "runtime/private.h"
 
 #define VARIABLES_MAX	64
+#define STALLED_USEC	(600 * USEC_PER_SEC) /* unless the file says otherwise */
+#define STALLED_SEC_MAX (366 * 24 * 3600)
 #define DESCRIPTION_MAX 256
 
 struct reader {
 	struct runtime *runtime;
 	struct complaint *complaint;
+	struct progress_patterns patterns;
 	unsigned seen;	    /* a bit for each row of keys[] */
 	unsigned exec_line; /* 0: there was no Exec= yet */
 };
@@ -167,6 +170,51 @@ static int take_needs_hint(struct reader *reader, const struct ini_entry *entry)
 	return take_text(reader, entry, &reader->runtime->needs_hint);
 }
 
+static int take_progress(struct reader *reader, const struct ini_entry *entry)
+{
+	struct runtime *runtime = reader->runtime;
+	const char *problem;
+	size_t at;
+	int r = progress_patterns_add(&reader->patterns, entry->value, &problem, &at);
+
+	if (r == -E2BIG)
+		return complain(reader->complaint, 0,
+				"more than %d Progress=", PROGRESS_PATTERNS_MAX);
+	if (r < 0)
+		return complain(reader->complaint, entry->column + (unsigned)at, "Progress=: %s",
+				problem);
+	runtime->progress[runtime->n_progress] = strdup(entry->value);
+	if (!runtime->progress[runtime->n_progress])
+		return -ENOMEM;
+	runtime->n_progress++;
+	return 0;
+}
+
+static int take_stalled(struct reader *reader, const struct ini_entry *entry)
+{
+	static const struct {
+		const char *name;
+		unsigned seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 } };
+	const char *value = entry->value, *rest;
+	uint64_t n;
+
+	if (streq(value, "infinity")) {
+		reader->runtime->stalled_usec = 0;
+		return 0;
+	}
+	rest = decimal_read(value, value + strlen(value), &n);
+	for (size_t i = 0; rest && i < ELEMENTSOF(units); i++)
+		if (streq(rest, units[i].name) && n <= STALLED_SEC_MAX / units[i].seconds) {
+			reader->runtime->stalled_usec = n * units[i].seconds * USEC_PER_SEC;
+			return 0;
+		}
+	return complain(reader->complaint, 0,
+			"StalledSec=%.64s: expected a time of at most a year (90, 90s, 10min, 2h), "
+			"or infinity",
+			value);
+}
+
 static const struct runtime_key keys[] = {
 	{ "Description", take_description },
 	{ "Exec", take_exec },
@@ -175,6 +223,8 @@ static const struct runtime_key keys[] = {
 	{ "Environment", take_environment, .repeats = true },
 	{ "Needs", take_needs },
 	{ "NeedsHint", take_needs_hint },
+	{ "Progress", take_progress, .repeats = true },
+	{ "StalledSec", take_stalled },
 };
 
 static int take_runtime_key(struct reader *reader, const struct ini_entry *entry)
@@ -226,6 +276,7 @@ int runtime_parse(struct runtime *runtime, char *text, size_t size, struct compl
 	int r;
 
 	runtime->log_format = INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG;
+	runtime->stalled_usec = STALLED_USEC;
 	for (r = ini_begin(&ini, text, size, complaint); r == 0;) {
 		r = ini_next(&ini, &entry, complaint);
 		if (r != 0 || !entry.key)

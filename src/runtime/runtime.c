@@ -27,6 +27,8 @@ struct runtime *runtime_free(struct runtime *runtime)
 		template_free(runtime->environment[i].value);
 	}
 	free(runtime->environment);
+	for (size_t i = 0; i < runtime->n_progress; i++)
+		free(runtime->progress[i]);
 	setting_list_clear(&runtime->settings);
 	template_free(runtime->exec);
 	template_free(runtime->needs);

@@ -105,6 +105,9 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 	spec.argv = argv;
 	spec.n_argv = n;
 	spec.log_format = runtime->log_format;
+	spec.progress = (char **)runtime->progress;
+	spec.n_progress = runtime->n_progress;
+	spec.stalled_usec = runtime->stalled_usec;
 	return pack(&spec, environment, ret, ret_size);
 }
 

@@ -24,31 +24,47 @@
 
 /* A helper under its keeper, and all ends that a test holds of it. */
 struct fixture {
-	char dir[64], path[96];
+	char dir[64], path[96], notify_path[96];
 	int journal;
+	int notify;	       /* in the place of systemd */
 	int streams[STREAM_N]; /* to write to */
 	int status;
 	pid_t keeper;
 };
 
-static void set_up(struct fixture *f)
+static int bound_socket(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return fd;
+}
+
+static void set_up(struct fixture *f)
+{
+	struct progress_patterns patterns = {};
 	struct pump_config config = { .identifier = "id", .journal_socket = f->path };
 	int pipes[STREAM_N + 1][2];
+	const char *problem;
 	struct pump *pump;
+	size_t at;
 
 	strcpy(f->dir, "/tmp/test-exec-keeper.XXXXXX");
 	assert(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/socket", f->dir);
-	strcpy(address.sun_path, f->path);
-	f->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert(bind(f->journal, (struct sockaddr *)&address, sizeof(address)) == 0);
+	snprintf(f->notify_path, sizeof(f->notify_path), "%s/notify", f->dir);
+	f->journal = bound_socket(f->path);
+	f->notify = bound_socket(f->notify_path);
+	assert(setenv("NOTIFY_SOCKET", f->notify_path, true) == 0);
+	assert(progress_patterns_add(&patterns, "block=${CURRENT}", &problem, &at) == 0);
 	for (int i = 0; i <= STREAM_N; i++)
 		assert(pipe2(pipes[i], O_CLOEXEC) == 0);
 	for (int i = 0; i < STREAM_N; i++)
 		config.streams[i] = pipes[i][0];
 	config.status = pipes[STREAM_N][0];
+	config.patterns = &patterns;
 	config.format = format_find(INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG);
 	f->keeper = fork();
 	assert(f->keeper >= 0);
@@ -79,7 +95,9 @@ static int tear_down(struct fixture *f)
 		if (poll(&fd, 1, 20) > 0)
 			(void)recv(f->journal, buffer, sizeof(buffer), 0);
 	close(f->journal);
+	close(f->notify);
 	(void)unlink(f->path);
+	(void)unlink(f->notify_path);
 	(void)rmdir(f->dir);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -118,17 +136,22 @@ static void wait_until_idle(pid_t pid)
 	}
 }
 
-/* The next datagram as a string, the NULs of its sizes made visible. */
-static const char *receive(const struct fixture *f)
+/* The next datagram of a socket as a string, the NULs of a record's sizes made visible. */
+static const char *receive_from(int socket)
 {
 	static char buffer[65536];
-	struct pollfd fd = { .fd = f->journal, .events = POLLIN };
-	ssize_t n = poll(&fd, 1, WAIT_MS) > 0 ? recv(f->journal, buffer, sizeof(buffer) - 1, 0) : 0;
+	struct pollfd fd = { .fd = socket, .events = POLLIN };
+	ssize_t n = poll(&fd, 1, WAIT_MS) > 0 ? recv(socket, buffer, sizeof(buffer) - 1, 0) : 0;
 
 	for (ssize_t i = 0; i < n; i++)
 		buffer[i] = buffer[i] ? buffer[i] : '0';
 	buffer[MAX(n, (ssize_t)0)] = '\0';
 	return buffer;
+}
+
+static const char *receive(const struct fixture *f)
+{
+	return receive_from(f->journal);
 }
 
 static bool has(const char *text, const char *part)
@@ -169,6 +192,25 @@ static void test_killed(int signal, bool keeps)
 	is_int(tear_down(&f), 0, "it ends when the output does");
 }
 
+static void test_progress(void)
+{
+	struct fixture f;
+	pid_t helper;
+
+	set_up(&f);
+	helper = find_helper(&f, 0);
+	say(&f, STREAM_STDOUT, "block=7\n");
+	ok(has(receive_from(f.notify), "STATUS=Block 7 (from 7), moved at "), "the first block");
+	(void)receive(&f);
+	wait_until_idle(helper);
+	assert(kill(helper, SIGKILL) == 0);
+	assert(find_helper(&f, helper) > 0);
+	say(&f, STREAM_STDERR, "block=8\n");
+	ok(has(receive_from(f.notify), "STATUS=Block 8 (from 7), moved at "),
+	   "another helper goes on with what was known");
+	is_int(tear_down(&f), 0, "and ends");
+}
+
 static void test_end(void)
 {
 	struct fixture f;
@@ -185,6 +227,7 @@ int main(void)
 {
 	test_killed(SIGKILL, true);
 	test_killed(SIGABRT, false);
+	test_progress();
 	test_end();
 	return tap_done();
 }

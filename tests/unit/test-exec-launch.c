@@ -50,6 +50,7 @@ static void test_spec(void)
 {
 	Indexerd__Exec__V1__Variable variable = INDEXERD__EXEC__V1__VARIABLE__INIT;
 	Indexerd__Exec__V1__Variable *variables[] = { &variable };
+	char *patterns[] = { (char *)"block=${CURRENT}", (char *)"block=" };
 	spec_t spec = good_spec(), *parsed = NULL;
 	const char *problem = NULL;
 
@@ -66,6 +67,13 @@ static void test_spec(void)
 	spec = good_spec();
 	spec.log_format = 77;
 	is_str(problem_of(&spec), "its log_format is unknown", "an unknown format");
+	spec = good_spec();
+	spec.progress = patterns;
+	spec.n_progress = 1;
+	is_str(problem_of(&spec), NULL, "a pattern of progress");
+	spec.n_progress = 2;
+	is_str(problem_of(&spec), "its progress has a pattern that is none, or too many",
+	       "one that is none");
 	spec = good_spec();
 	spec.environment = variables;
 	spec.n_environment = 1;

@@ -114,6 +114,26 @@ static void test_file_errors(void)
 		  "3:16: Environment=: expected ${NAME} or ${NAME:+words}" },
 		{ "Needs=x/${PROJECT}",
 		  "3:7: Needs=: expected an absolute path; ${PROJECT} and ${SOURCE} are some" },
+		{ "Progress=",
+		  "3:10: Progress=: it has none of ${CURRENT}, ${HEAD} and ${STARTING}" },
+		{ "Progress=x=${CURRENT}\nProgress= x=${BLOCK}",
+		  "4:13: Progress=: expected ${CURRENT}, ${HEAD} or ${STARTING}; a dollar is "
+		  "written $$" },
+		{ "Progress=a${HEAD}\nProgress=b${HEAD}\nProgress=c${HEAD}\nProgress=d${HEAD}\n"
+		  "Progress=e${HEAD}\nProgress=f${HEAD}\nProgress=g${HEAD}\nProgress=h${HEAD}\n"
+		  "Progress=i${HEAD}",
+		  "11:0: more than 8 Progress=" },
+		{ "StalledSec=1d",
+		  "3:0: StalledSec=1d: expected a time of at most a year (90, 90s, "
+		  "10min, 2h), or infinity" },
+		{ "StalledSec=-1",
+		  "3:0: StalledSec=-1: expected a time of at most a year (90, 90s, "
+		  "10min, 2h), or infinity" },
+		{ "StalledSec=99999h", "3:0: StalledSec=99999h: expected a time of at most a year "
+				       "(90, 90s, 10min, 2h), or infinity" },
+		{ "StalledSec=", "3:0: StalledSec=: expected a time of at most a year (90, 90s, "
+				 "10min, 2h), or infinity" },
+		{ "StalledSec=1\nStalledSec=2", "4:0: StalledSec= is there twice" },
 		{ "Description=a\\\nb\nNope=", "5:0: unknown key Nope= in [Runtime]; "
 					       "indexerd.runtime(5) has the list" },
 		{ "[Service]\nMemoryMax=2X", "4:0: MemoryMax=2X: expected bytes (1073741824, 512M, "
@@ -229,6 +249,30 @@ static void test_settings(void)
 	runtime_free(runtime);
 }
 
+static void test_stalled(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t usec;
+	} rows[] = {
+		{ "", 600 * USEC_PER_SEC },
+		{ "StalledSec=0", 0 },
+		{ "StalledSec=infinity", 0 },
+		{ "StalledSec=90", 90 * USEC_PER_SEC },
+		{ "StalledSec=90s", 90 * USEC_PER_SEC },
+		{ "StalledSec=10min", 600 * USEC_PER_SEC },
+		{ "StalledSec=2h", 7200 * USEC_PER_SEC },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct runtime *runtime = calloc(1, sizeof(*runtime));
+
+		is_str(parse(rows[i].text, runtime), "good", "'%s'", rows[i].text);
+		is_int(runtime->stalled_usec, rows[i].usec, "in microseconds");
+		runtime_free(runtime);
+	}
+}
+
 static struct runtime_set *load(const char *first, const char *second)
 {
 	const char *const directories[] = { first, second, NULL };
@@ -239,12 +283,63 @@ static struct runtime_set *load(const char *first, const char *second)
 	return set;
 }
 
+/* -1 where it is not there. */
+static int64_t value_of(const struct progress_values *values, enum progress_value value)
+{
+	return values->found & 1u << value ? (int64_t)values->value[value] : -1;
+}
+
+/* Lines of real programs, under the patterns that a runtime comes with. */
+static void test_shipped_progress(const struct runtime_set *set)
+{
+	static const struct {
+		const char *runtime, *line;
+		int64_t current, head; /* -1: not there */
+	} rows[] = {
+		{ "apibara",
+		  "transfers | info Transforming block | orderKey:  1234n  | finality:  accepted",
+		  1234, -1 },
+		{ "apibara", "[info] Transforming block | orderKey:  0n", 0, -1 },
+		{ "apibara", "transfers | info Block 2: 3 transfers", -1, -1 },
+		{ "apibara", "  endCursor: { orderKey: 1234n, uniqueKey: undefined }", -1, -1 },
+		{ "node", "{\"level\":20,\"time\":1795633892733,\"block\":7,\"msg\":\"accepted\"}",
+		  7, -1 },
+		{ "node", "{ block: 1, nested: { a: [ 1, 2 ] } }", -1, -1 },
+		{ "exec",
+		  "2024-11-19T11:35:45.123996Z  INFO handle block batch block=7 status=accepted", 7,
+		  -1 },
+		{ "exec", "time=2026-01-31T12:00:00Z level=INFO msg=moved block=7 head=9", 7, 9 },
+		{ "exec", "{\"message\": \"moved\", \"block\": 7, \"head\": 9}", 7, 9 },
+		{ "exec", "block 7", -1, -1 },
+		{ "exec", "block=7.5", -1, -1 },
+		{ "exec", "head=9", -1, -1 },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		const struct runtime *r = runtime_set_find(set, rows[i].runtime);
+		struct progress_patterns patterns = {};
+		struct progress_values values;
+		const char *problem;
+		size_t at;
+
+		for (size_t k = 0; k < r->n_progress; k++)
+			assert(progress_patterns_add(&patterns, r->progress[k], &problem, &at) ==
+			       0);
+		(void)progress_patterns_find(&patterns, rows[i].line, strlen(rows[i].line),
+					     &values);
+		is_int(value_of(&values, PROGRESS_CURRENT), rows[i].current, "%s: %s: current",
+		       rows[i].runtime, rows[i].line);
+		is_int(value_of(&values, PROGRESS_HEAD), rows[i].head, "head");
+	}
+}
+
 static void test_shipped(void)
 {
 	struct runtime_set *set = load(SHIPPED_RUNTIMES, NULL);
 	const struct runtime *r = runtime_set_find(set, "apibara");
 
 	is_int(set->n, 3, "three shipped runtimes");
+	ok(runtime_set_is_good(set), "each of them a good one");
 	for (size_t i = 0; i < set->n; i++)
 		ok(!set->runtimes[i]->broken, "%s", set->runtimes[i]->path);
 	is_str(r ? runtime_description(r) : NULL, "A built Apibara project (v2)", "apibara");
@@ -252,6 +347,7 @@ static void test_shipped(void)
 	ok(r && template_program_is(r->exec, TEMPLATE_SCRIPT_PATH),
 	   "exec: the script is the program");
 	ok(!runtime_set_find(set, "nope"), "no other");
+	test_shipped_progress(set);
 	runtime_set_free(set);
 }
 
@@ -533,6 +629,9 @@ static void test_spec(void)
 	is_str(spec->argv[6], "main", "the preset");
 	is_str(spec->argv[7], "--x y", "the arguments last");
 	is_int(spec->log_format, INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_APIBARA, "log format");
+	is_int(spec->n_progress, 1, "patterns of progress");
+	is_str(spec->progress[0], "Transforming block | orderKey: ${CURRENT}n", "as they stand");
+	is_int(spec->stalled_usec, 600 * USEC_PER_SEC, "when it is stalled");
 	is_str(find_variable(spec, "DNA_TOKEN"), "t=1", "the request's environment");
 	is_str(find_variable(spec, "INDEXER_NAME"), "indexers/my-id", "what only the server says");
 	is_str(find_variable(spec, "INDEXER_ID"), "my-id", "the id");
@@ -591,6 +690,7 @@ int main(void)
 	test_file_errors();
 	test_whole_errors();
 	test_settings();
+	test_stalled();
 	test_shipped();
 	test_no_place();
 	test_spec();

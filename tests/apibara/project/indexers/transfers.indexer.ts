@@ -24,11 +24,12 @@ export default function (config: ApibaraRuntimeConfig) {
 			header: "always",
 			events: [{ address: TOKEN, keys: [TRANSFER] }],
 		},
-		async transform({ block, finality }) {
+		async transform({ block, endCursor, finality }) {
 			const logger = useLogger();
 			const number = block.header.blockNumber;
 
-			logger.debug(`Block ${number} is ${finality}`);
+			// As the project that `apibara init` makes logs it.
+			logger.debug("Transforming block | orderKey: ", endCursor?.orderKey, " | finality: ", finality);
 			if (failAt !== undefined && number >= BigInt(failAt))
 				throw new Error(`Told to fail at block ${failAt}`);
 
