@@ -120,7 +120,7 @@ static bool same_status(const struct status *a, const struct status *b)
 	       a->main_pid == b->main_pid && a->restart_count == b->restart_count &&
 	       a->start_time == b->start_time && exit_same(&a->last_exit, &b->last_exit) &&
 	       a->cpu_usage == b->cpu_usage && streq_null(a->control_group, b->control_group) &&
-	       streq_null(a->message, b->message);
+	       streq_null(a->message, b->message) && progress_same(&a->progress, &b->progress);
 }
 
 void entry_refresh(struct entry *entry)
@@ -252,6 +252,7 @@ struct manager *manager_free(struct manager *manager)
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
 	sd_event_source_disable_unref(manager->settle);
+	sd_event_source_disable_unref(manager->progress);
 	sd_event_source_disable_unref(manager->look_again);
 	sd_event_source_disable_unref(manager->record_again);
 	for (size_t i = 0; i < manager->n_entries; i++)

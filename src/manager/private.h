@@ -89,6 +89,7 @@ struct entry {
 	struct view *view; /* as last published */
 	bool queued;
 	bool settling; /* its unit has changed, and may be about to change further */
+	bool moved;    /* its progress may be another one than is shown */
 	struct entry *next_queued;
 };
 
@@ -108,9 +109,11 @@ struct manager {
 
 	struct entry *queue_head, *queue_tail; /* to be decided upon */
 	sd_event_source *deferred;
-	sd_event_source *settle;       /* when entries that are settling are taken up, or off */
-	uint64_t settling_since;       /* CLOCK_MONOTONIC, of the first of them; 0: none is */
-	size_t n_operations;	       /* under way, stops not counted */
+	sd_event_source *settle;   /* when entries that are settling are taken up, or off */
+	uint64_t settling_since;   /* CLOCK_MONOTONIC, of the first of them; 0: none is */
+	sd_event_source *progress; /* when the progress of those that have moved is shown, or off */
+	uint64_t progress_shown;   /* CLOCK_MONOTONIC, when it was last */
+	size_t n_operations;	   /* under way, stops not counted */
 	sd_event_source *look_again;   /* where systemd's units could not be listed, or NULL */
 	sd_event_source *record_again; /* where the registry lacks something, or NULL */
 	size_t record_next;	       /* where the search for what it lacks goes on */

@@ -141,6 +141,7 @@ static void fill_from_unit(const struct entry *entry, struct status *status)
 	status->main_pid = unit->main_pid;
 	status->restart_count = (int32_t)unit->n_restarts;
 	status->start_time = unit->exec_main_start;
+	unit_state_progress(unit, &status->progress);
 	if (unit->main_pid != 0)
 		status->cpu_usage = 0; /* its control group tells */
 	unit_state_exit(unit, &last);

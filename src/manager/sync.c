@@ -18,6 +18,9 @@
 #define SETTLE_USEC	(30 * USEC_PER_MSEC)
 #define SETTLE_MAX_USEC (300 * USEC_PER_MSEC)
 
+/* How often progress is shown at most, as all figures are. */
+#define PROGRESS_USEC (1 * USEC_PER_SEC)
+
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
@@ -375,9 +378,26 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int on_moved(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	(void)source, (void)usec;
+	manager->progress_shown = now_usec(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < manager->n_entries; i++)
+		if (manager->entries[i]->moved) {
+			manager->entries[i]->moved = false;
+			entry_refresh(manager->entries[i]);
+		}
+	manager_publish(manager);
+	return 0;
+}
+
 int sync_setup(struct manager *manager)
 {
-	return timer_new(manager->event, 1, on_settled, manager, &manager->settle);
+	int r = timer_new(manager->event, 1, on_settled, manager, &manager->settle);
+
+	return r < 0 ? r : timer_new(manager->event, 1, on_moved, manager, &manager->progress);
 }
 
 /* Something waits for what the unit does now. */
@@ -405,27 +425,49 @@ static void settle_later(struct entry *entry)
 		take_up(entry);
 }
 
+/*
+ * Nothing has changed but how far the indexer has come, which is nothing to be decided upon. Any
+ * process of the unit may say so as often as it likes; what all of them say is shown together.
+ */
+static void show_progress_later(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+	int enabled;
+
+	entry->moved = true;
+	if (sd_event_source_get_enabled(manager->progress, &enabled) >= 0 &&
+	    enabled != SD_EVENT_OFF)
+		return;
+	if (sd_event_source_set_time(manager->progress,
+				     MAX(now, manager->progress_shown + PROGRESS_USEC)) < 0 ||
+	    sd_event_source_set_enabled(manager->progress, SD_EVENT_ONESHOT) < 0)
+		take_up(entry);
+}
+
 static void on_unit_changed(const char *unit, sd_bus_message *changes, void *userdata)
 {
 	struct manager *manager = userdata;
 	struct entry *entry = entry_find_unit(manager, unit);
-	char invocation_id[ID128_TEXT_MAX];
+	struct unit_state before;
 	int r;
 
 	if (!entry || (!entry->loaded && entry->operation == OPERATION_NONE))
 		return;
-	memcpy(invocation_id, entry->unit.invocation_id, sizeof(invocation_id));
+	before = entry->unit;
 	r = unit_state_read(changes, &entry->unit);
 	if (r < 0) {
 		log_warning("%s: its properties cannot be read: %s", unit, strerror(-r));
 		return;
 	}
 	note_invocation(entry);
-	unit_state_forget(&entry->unit, invocation_id);
+	unit_state_forget(&entry->unit, before.invocation_id);
 	ask_group(entry);
 	entry_note_exit(entry);
 	if (is_awaited(entry))
 		take_up(entry);
+	else if (!entry->settling && unit_state_same_but_progress(&before, &entry->unit))
+		show_progress_later(entry);
 	else
 		settle_later(entry);
 }

@@ -17,6 +17,7 @@
 #include "common/util.h"
 #include "model/id.h"
 #include "model/kv.h"
+#include "model/progress.h"
 
 /* The numbers of the three enums are those of the API. */
 enum state {
@@ -90,8 +91,9 @@ struct status {
 	uint64_t start_time;
 	struct exit_record last_exit;
 	uint64_t cpu_usage; /* microseconds, of the last process that has ended; 0 with a process */
-	char *control_group; /* of the unit, where it has a process and it is known; or NULL */
-	char *message;	     /* in words why it is in this state, or NULL */
+	char *control_group;	  /* of the unit, where it has a process and it is known; or NULL */
+	struct progress progress; /* of the process; its time is 0 where it is not known */
+	char *message;		  /* in words why it is in this state, or NULL */
 };
 
 struct view {

@@ -270,6 +270,20 @@ static bool write_exit(const struct exit_record *record, struct arena *arena,
 	return (*ret)->signal != NULL;
 }
 
+static bool write_progress(const struct progress *progress, struct arena *arena,
+			   Indexerd__V1__Progress **ret)
+{
+	if (progress->time == 0)
+		return true;
+	if (!MAKE(arena, *ret, indexerd__v1__progress__init))
+		return false;
+	(*ret)->starting_block = progress->starting_block;
+	(*ret)->current_block = progress->current_block;
+	(*ret)->head_block = progress->head_block;
+	(*ret)->stalled = progress->stalled;
+	return write_time(progress->time, arena, &(*ret)->time);
+}
+
 static bool write_status(const struct view *view, const struct usage *usage, struct arena *arena,
 			 Indexerd__V1__Indexer__Status **ret)
 {
@@ -291,7 +305,8 @@ static bool write_status(const struct view *view, const struct usage *usage, str
 	return message->unit && write_time(status->start_time, arena, &message->start_time) &&
 	       write_duration(usage ? usage->cpu_usec : status->cpu_usage, arena,
 			      &message->cpu_usage) &&
-	       write_exit(&status->last_exit, arena, &message->last_exit);
+	       write_exit(&status->last_exit, arena, &message->last_exit) &&
+	       write_progress(&status->progress, arena, &message->progress);
 }
 
 static bool write_resources(const struct definition *definition, struct arena *arena,

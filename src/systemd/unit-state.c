@@ -238,7 +238,10 @@ bool unit_state_is_backing_off(const struct unit_state *state)
 /* indexer-exec has said why it does not run the program; a program that runs may say ERRNO= too. */
 static bool has_complained(const struct unit_state *state)
 {
-	return state->status_errno != 0 && !streq(state->status_text, EXEC_STATUS_RUNNING);
+	struct progress progress;
+
+	return state->status_errno != 0 && !streq(state->status_text, EXEC_STATUS_RUNNING) &&
+	       progress_parse(state->status_text, &progress) < 0;
 }
 
 /*
@@ -275,6 +278,23 @@ void unit_state_exit(const struct unit_state *state, struct exit_record *ret)
 		ret->time = state->state_change;
 	ret->reason =
 		exit_reason_from_result(state->result, ret->code, ret->signal, is_executed(state));
+}
+
+void unit_state_progress(const struct unit_state *state, struct progress *ret)
+{
+	*ret = (struct progress){};
+	if (state->main_pid != 0)
+		(void)progress_parse(state->status_text, ret);
+}
+
+bool unit_state_same_but_progress(const struct unit_state *a, const struct unit_state *b)
+{
+	struct unit_state same = *a;
+
+	memcpy(same.status_text, b->status_text, sizeof(same.status_text));
+	/* Bytes behind a text's end may differ: then the answer is no, which is always safe. */
+	return memcmp(&same, b, sizeof(same)) == 0 &&
+	       unit_state_is_starting(a) == unit_state_is_starting(b);
 }
 
 uint64_t unit_state_cpu_usage(const struct unit_state *state)

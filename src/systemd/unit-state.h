@@ -76,5 +76,11 @@ bool unit_state_is_backing_off(const struct unit_state *state);
  */
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret);
 
+/* How far the process has come; all zero where its status text does not say it. */
+void unit_state_progress(const struct unit_state *state, struct progress *ret);
+
+/* Whether two states differ in the status text at most, and are the same but for the progress. */
+bool unit_state_same_but_progress(const struct unit_state *a, const struct unit_state *b);
+
 /* Processor time of the last invocation, in microseconds; 0 where it is not known. */
 uint64_t unit_state_cpu_usage(const struct unit_state *state);

@@ -159,7 +159,8 @@ static void test_from_view(void)
 	is_str(m->spawned_by, "indexers/parent", "spawned_by");
 	is_str(m->environment[0]->value, "1", "environment");
 	is_int(m->create_time->nanos, 123456000, "create_time");
-	ok(!m->update_time && !m->resources && !m->restart, "what there is not is absent");
+	ok(!m->update_time && !m->resources && !m->restart && !m->status->progress,
+	   "what there is not is absent");
 	is_str(m->status->unit, "indexer-child.service", "unit");
 	is_int(m->status->state, INDEXERD__V1__STATE__STATE_BACKING_OFF, "state");
 	is_int(m->status->restart_count, 9, "restart_count");
@@ -174,6 +175,19 @@ static void test_from_view(void)
 	ok(m->status->memory_bytes == UINT64_MAX, "memory");
 	is_int(m->status->cpu_usage->seconds, 3, "processor time, seconds");
 	is_int(m->status->cpu_usage->nanos, 1000, "and nanoseconds");
+	view_unref(view);
+	status.progress = (struct progress){ .starting_block = UINT64_MAX,
+					     .current_block = 2,
+					     .head_block = 3,
+					     .time = 5000000,
+					     .stalled = true };
+	view_new(d, &status, &view);
+	m = convert_from_view(view, NULL, &arena);
+	ok(m->status->progress->starting_block == UINT64_MAX &&
+		   m->status->progress->current_block == 2 &&
+		   m->status->progress->head_block == 3 && m->status->progress->stalled,
+	   "progress");
+	is_int(m->status->progress->time->seconds, 5, "and its time");
 	arena_clear(&arena);
 }
 

@@ -177,6 +177,35 @@ static void test_starting(void)
 	ok(!unit_state_is_starting(&state), "or it has ended meanwhile");
 }
 
+static void test_progress(void)
+{
+	struct unit_state before = { .active_state = "active", .main_pid = 7 }, after;
+	struct progress progress;
+
+	strcpy(before.status_text, "Block 12 of 20 (from 10), moved at 2026-01-31T12:00:00Z");
+	before.status_errno = ENOENT;
+	ok(!unit_state_is_starting(&before), "a program that has come to a block runs");
+	unit_state_progress(&before, &progress);
+	ok(progress.current_block == 12 && progress.head_block == 20 &&
+		   progress.starting_block == 10 && progress.time == 1769860800 * USEC_PER_SEC,
+	   "what the text says");
+
+	after = before;
+	ok(unit_state_same_but_progress(&before, &after), "nothing has changed");
+	strcpy(after.status_text, "Block 9");
+	after.status_errno = before.status_errno = 0;
+	ok(unit_state_same_but_progress(&before, &after), "another text");
+	unit_state_progress(&after, &progress);
+	is_int(progress.time, 0, "which says nothing");
+	strcpy(after.status_text, EXEC_STATUS_STARTING);
+	ok(!unit_state_same_but_progress(&before, &after), "a text that means more");
+	after = before;
+	after.main_pid = 0;
+	ok(!unit_state_same_but_progress(&before, &after), "another process");
+	unit_state_progress(&after, &progress);
+	is_int(progress.time, 0, "of no process nothing is known");
+}
+
 static void test_forget(void)
 {
 	struct unit_state state = { .invocation_id = "b", .control_group = "/a" };
@@ -311,6 +340,7 @@ int main(void)
 {
 	test_exit();
 	test_starting();
+	test_progress();
 	test_forget();
 	make_directories();
 	test_usage();
