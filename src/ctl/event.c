@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "common/util.h"
+#include "ctl/block.h"
 #include "ctl/event.h"
 #include "ctl/output.h"
 #include "model/id.h"
@@ -18,12 +19,15 @@ static void print_indexer(FILE *file, const Indexerd__V1__Indexer *indexer)
 		status->state == INDEXERD__V1__STATE__STATE_UNSPECIFIED
 			? "-"
 			: enum_text(&indexerd__v1__state__descriptor, (int)status->state);
-	char name[NAME_MAX_SIZE], pid[24] = "-";
+	char name[NAME_MAX_SIZE], pid[24] = "-", block[BLOCK_TEXT_MAX];
 
 	(void)snprintf(name, sizeof(name), "%s", indexer->name);
 	if (status->main_pid)
 		(void)snprintf(pid, sizeof(pid), "%" PRId64, status->main_pid);
 	fprintf(file, " %-24s %-11s %s", clean(name), state, pid);
+	block_text(status->progress, block);
+	if (status->progress)
+		fprintf(file, " %s", block);
 }
 
 void event_print(FILE *file, const Indexerd__V1__WatchIndexersResponse *event,

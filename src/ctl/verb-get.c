@@ -55,6 +55,18 @@ static void show_exit(const Indexerd__V1__Exit *last)
 		rowf("Last exit:", "%s, code %" PRId32 ", %s", reason, last->code, text);
 }
 
+static void show_progress(const Indexerd__V1__Progress *progress)
+{
+	char head[32] = "", text[TIME_TEXT_MAX];
+
+	if (progress->head_block)
+		(void)snprintf(head, sizeof(head), " of %" PRIu64, progress->head_block);
+	rowf("Block:", "%" PRIu64 "%s, from %" PRIu64, progress->current_block, head,
+	     progress->starting_block);
+	format_time(progress->time, text);
+	rowf("Moved:", "%s%s", text, progress->stalled ? ", stalled since" : "");
+}
+
 static void show_status(const Indexerd__V1__Indexer__Status *status)
 {
 	row("State:", enum_text(&indexerd__v1__state__descriptor, (int)status->state));
@@ -70,6 +82,8 @@ static void show_status(const Indexerd__V1__Indexer__Status *status)
 	if (status->cpu_usage)
 		rowf("CPU time:", "%" PRId64 ".%03d s", status->cpu_usage->seconds,
 		     status->cpu_usage->nanos / 1000000);
+	if (status->progress)
+		show_progress(status->progress);
 	if (status->last_exit)
 		show_exit(status->last_exit);
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "common/util.h"
+#include "ctl/block.h"
 #include "ctl/json.h"
 #include "ctl/output.h"
 #include "ctl/tree.h"
@@ -125,10 +126,11 @@ static int add_indexer(struct table *table, const char *prefix,
 	static const Indexerd__V1__Indexer__Status unknown = INDEXERD__V1__INDEXER__STATUS__INIT;
 	const Indexerd__V1__Indexer__Status *status = indexer->status ? indexer->status : &unknown;
 	const char *state = enum_text(&indexerd__v1__state__descriptor, (int)status->state);
-	char since[TIME_TEXT_MAX];
+	char since[TIME_TEXT_MAX], block[BLOCK_TEXT_MAX];
 	int r;
 
 	format_time(since_of(status), since);
+	block_text(status->progress, block);
 	r = table_addf(table, "%s%s", prefix, indexer->name);
 	if (r == 0)
 		r = table_addf(table, "%s", state);
@@ -141,14 +143,16 @@ static int add_indexer(struct table *table, const char *prefix,
 		r = table_addf(table, "%" PRId32, status->restart_count);
 	if (r == 0)
 		r = table_addf(table, "%s", since);
+	if (r == 0)
+		r = table_addf(table, "%s", block);
 	if (r == 0 && with_parent)
 		r = table_addf(table, "%s",
 			       isempty(indexer->spawned_by) ? "-" : indexer->spawned_by);
 	return r;
 }
 
-static const char *const titles[] = { "NAME",	  "STATE", "RUNTIME",	"PID",
-				      "RESTARTS", "SINCE", "SPAWNED-BY" };
+static const char *const titles[] = { "NAME",	  "STATE", "RUNTIME", "PID",
+				      "RESTARTS", "SINCE", "BLOCK",   "SPAWNED-BY" };
 
 static int print_listing(const struct listing *listing)
 {

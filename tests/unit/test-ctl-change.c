@@ -243,6 +243,7 @@ static char *event_line(const Indexerd__V1__WatchIndexersResponse *event)
 static void test_events(void)
 {
 	Indexerd__V1__WatchIndexersResponse event = INDEXERD__V1__WATCH_INDEXERS_RESPONSE__INIT;
+	Indexerd__V1__Progress progress = INDEXERD__V1__PROGRESS__INIT;
 	struct answer answer;
 
 	answer_init(&answer, "", "", "");
@@ -255,6 +256,18 @@ static void test_events(void)
 	answer.status.main_pid = 1234;
 	is_line(&event, "2026-01-01 12:00:00 ADDED    indexers/hello           RUNNING     1234\n",
 		"a new indexer");
+	progress.current_block = 12;
+	answer.status.progress = &progress;
+	is_line(&event,
+		"2026-01-01 12:00:00 ADDED    indexers/hello           RUNNING     1234 12\n",
+		"its block");
+	progress.head_block = UINT64_MAX;
+	progress.stalled = true;
+	is_line(&event,
+		"2026-01-01 12:00:00 ADDED    indexers/hello           RUNNING     1234 "
+		"12/18446744073709551615 (stalled)\n",
+		"its head, and that it is stalled");
+	answer.status.progress = NULL;
 	event.event = INDEXERD__V1__WATCH_EVENT__WATCH_EVENT_MODIFIED;
 	answer.status.state = INDEXERD__V1__STATE__STATE_BACKING_OFF;
 	answer.status.main_pid = 0;
