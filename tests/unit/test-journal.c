@@ -235,7 +235,7 @@ static void test_streams(const char *directory)
 	sem_init(&watcher.ended, 0, 0);
 	is_int(journal_new(directory, &journal), 0, "the threads start");
 	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "a stream");
-	ok(ends(&watcher, 0, 5000), "without follow it ends where there is nothing");
+	ok(ends(&watcher, 0, 60000), "without follow it ends where there is nothing");
 	log_stream_resume(stream);
 	log_stream_finish(stream);
 	log_stream_close(stream);
@@ -245,7 +245,7 @@ static void test_streams(const char *directory)
 	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "with follow");
 	ok(!ends(&watcher, 0, 100), "it waits");
 	log_stream_finish(stream);
-	ok(ends(&watcher, 0, 5000), "and ends when it is told that no more will come");
+	ok(ends(&watcher, 0, 60000), "and ends when it is told that no more will come");
 	log_stream_close(stream);
 
 	for (unsigned i = 0; i < 200; i++) {
