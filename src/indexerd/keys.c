@@ -14,6 +14,7 @@
 #include "indexerd/keys.h"
 #include "indexerd/names.h"
 #include "model/level.h"
+#include "model/log_rate.h"
 
 /* systemd has no more dynamic users than that: 61184 to 65519. */
 #define MAX_INDEXERS_MOST 4336
@@ -25,7 +26,8 @@
 enum type {
 	TYPE_UNSIGNED,
 	TYPE_SIZE,
-	TYPE_SECONDS, /* a uint64_t of microseconds */
+	TYPE_SECONDS, /* a uint64_t of microseconds, */
+	TYPE_RATE,    /* or one of a rate limit's, where 0 is none */
 	TYPE_LEVEL,
 	TYPE_USERS,
 	TYPE_GROUPS,
@@ -66,6 +68,9 @@ static const struct key keys[] = {
 	{ "Limits", "IdleTimeoutSec", TYPE_SECONDS, AT(limits.connection_idle_usec), 1, DAY_SEC },
 	{ "Limits", "KeepaliveSec", TYPE_SECONDS, AT(limits.keepalive_usec), 1, DAY_SEC },
 	{ "Limits", "KeepOutSec", TYPE_SECONDS, AT(limits.bar_usec), 0, DAY_SEC },
+	{ "Journal", "RateLimitIntervalSec", TYPE_RATE, AT(log.rate_interval_usec), 0,
+	  LOG_RATE_INTERVAL_MOST_SEC },
+	{ "Journal", "RateLimitBurst", TYPE_UNSIGNED, AT(log.rate_burst), 1, LOG_RATE_BURST_MOST },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
@@ -102,6 +107,8 @@ static int set_number(const struct key *key, const char *value, void *target)
 		*(unsigned *)target = (unsigned)n;
 	else if (key->type == TYPE_SIZE)
 		*(size_t *)target = (size_t)n;
+	else if (key->type == TYPE_RATE)
+		*(uint64_t *)target = log_rate_interval(n);
 	else
 		*(uint64_t *)target = n * USEC_PER_SEC;
 	return 0;
@@ -139,6 +146,7 @@ static int set(const struct key *key, const char *value, const char *where, stru
 	case TYPE_UNSIGNED:
 	case TYPE_SIZE:
 	case TYPE_SECONDS:
+	case TYPE_RATE:
 		return set_number(key, value, target);
 	case TYPE_LEVEL:
 		return set_level(value, target);
@@ -161,8 +169,10 @@ static void log_wanted(const struct key *key, const char *where)
 	case TYPE_UNSIGNED:
 	case TYPE_SIZE:
 	case TYPE_SECONDS:
+	case TYPE_RATE:
 		log_error("%s: %s= wants a number%s from %llu to %llu", where, key->name,
-			  key->type == TYPE_SECONDS ? " of seconds" : "", key->least, key->most);
+			  key->type == TYPE_SECONDS || key->type == TYPE_RATE ? " of seconds" : "",
+			  key->least, key->most);
 		break;
 	case TYPE_LEVEL:
 		log_error("%s: %s= wants trace, debug, info, warning or error", where, key->name);

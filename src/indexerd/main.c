@@ -200,6 +200,7 @@ static int setup(struct daemon *daemon)
 		.unit_group = INDEXER_GROUP,
 		.max_indexers = daemon->config.max_indexers,
 		.quotas = daemon->config.quotas,
+		.log = daemon->config.log,
 	};
 	struct rpc_server_config server = {
 		.limits = &daemon->config.limits,

@@ -333,6 +333,7 @@ static int send_start(struct entry *entry)
 		.uid = definition->uid,
 		.exec_path = manager->config.exec_path,
 		.unit_group = manager->config.unit_group,
+		.log = &manager->config.log,
 		.resources = definition->resources,
 		.restart = definition->restart,
 	};

@@ -19,6 +19,7 @@
 #include "model/refusal.h"
 #include "model/snapshot.h"
 #include "model/update.h"
+#include "systemd/unit-log.h"
 
 struct manager;
 
@@ -42,6 +43,7 @@ struct manager_config {
 	const char *unit_group;		 /* supplementary group of indexers' units */
 	size_t max_indexers;
 	struct manager_quotas quotas;
+	struct unit_log log; /* of units that are started from now on */
 };
 
 /* How many calls that change something may wait at once; one more is RESOURCE_EXHAUSTED. */

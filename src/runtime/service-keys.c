@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "model/log_rate.h"
 #include "runtime/service-keys.h"
 #include "runtime/strv.h"
 
@@ -128,6 +129,22 @@ static int take_u64(const struct service_key *key, const char *value, struct set
 	return add_u64(list, key->property, (uint64_t)n);
 }
 
+static int take_u32(const struct service_key *key, const char *value, struct setting_list *list,
+		    struct complaint *complaint)
+{
+	struct setting *setting;
+	const char *rest;
+	int64_t n;
+	int r;
+
+	if (!read_number(key, value, &n, &rest) || *rest)
+		return complain_number(key, value, "", complaint);
+	r = add(list, key->property, SETTING_UINT32, &setting);
+	if (r == 0)
+		setting->u32 = (uint32_t)n;
+	return r;
+}
+
 static int take_tasks(const struct service_key *key, const char *value, struct setting_list *list,
 		      struct complaint *complaint)
 {
@@ -164,15 +181,32 @@ static int take_quota(const struct service_key *key, const char *value, struct s
 	return add_u64(list, key->property, (uint64_t)n * USEC_PER_SEC / 100);
 }
 
+static bool read_seconds(const struct service_key *key, const char *value, int64_t *ret)
+{
+	const char *rest;
+
+	return read_number(key, value, ret, &rest) && (!*rest || streq(rest, "s"));
+}
+
 static int take_seconds(const struct service_key *key, const char *value, struct setting_list *list,
 			struct complaint *complaint)
 {
-	const char *rest;
 	int64_t n;
 
-	if (!read_number(key, value, &n, &rest) || (*rest && !streq(rest, "s")))
+	if (!read_seconds(key, value, &n))
 		return complain_number(key, value, " seconds", complaint);
 	return add_u64(list, key->property, (uint64_t)n * USEC_PER_SEC);
+}
+
+/* 0 is no limit. */
+static int take_rate(const struct service_key *key, const char *value, struct setting_list *list,
+		     struct complaint *complaint)
+{
+	int64_t n;
+
+	if (!read_seconds(key, value, &n))
+		return complain_number(key, value, " seconds", complaint);
+	return add_u64(list, key->property, log_rate_interval((uint64_t)n));
 }
 
 static bool read_limit(const struct service_key *key, const char *value, uint64_t *ret,
@@ -326,6 +360,9 @@ static const struct service_key service_keys[] = {
 	{ "LimitNOFILE", "LimitNOFILE", take_limit, 16, LIMIT_MAX, .soft = "LimitNOFILESoft" },
 	{ "LimitCORE", "LimitCORE", take_limit, 0, LIMIT_MAX, .soft = "LimitCORESoft" },
 	{ "TimeoutStopSec", "TimeoutStopUSec", take_seconds, 1, 300 },
+	{ "LogRateLimitIntervalSec", "LogRateLimitIntervalUSec", take_rate, 0,
+	  LOG_RATE_INTERVAL_MOST_SEC },
+	{ "LogRateLimitBurst", "LogRateLimitBurst", take_u32, 1, LOG_RATE_BURST_MOST },
 	{ "Nice", "Nice", take_i32, -20, 19 },
 	{ "OOMScoreAdjust", "OOMScoreAdjust", take_i32, -1000, 1000 },
 	{ "ProtectHome", "ProtectHome", take_word, .choices = "yes\0read-only\0tmpfs\0" },

@@ -17,10 +17,6 @@
 #define RESTART_USEC  (1 * USEC_PER_SEC)
 #define UMASK_PRIVATE 0077
 
-/* A line of one unit passes at most so often: a real indexer at full speed wrote 6,600 lines/s. */
-#define LOG_RATE_INTERVAL_USEC (30 * USEC_PER_SEC)
-#define LOG_RATE_BURST	       1000000
-
 #define B(p, v)                                                                                    \
 	{                                                                                          \
 		.property = p, .type = SETTING_BOOL, .boolean = v                                  \
@@ -71,8 +67,6 @@ static const struct setting defaults[] = {
 	B("MemoryAccounting", true),
 	B("CPUAccounting", true),
 	B("TasksAccounting", true),
-	T("LogRateLimitIntervalUSec", LOG_RATE_INTERVAL_USEC),
-	U("LogRateLimitBurst", LOG_RATE_BURST),
 };
 
 /* Of the unit itself: a runtime has no key for these. */
@@ -146,17 +140,31 @@ static int append_settings(sd_bus_message *m, const struct setting *settings, si
 	return 0;
 }
 
-static int append_defaults(sd_bus_message *m, const struct unit_plan *plan)
+/* Those of them that the runtime does not set. */
+static int append_overridable(sd_bus_message *m, const struct unit_plan *plan,
+			      const struct setting *settings, size_t n)
 {
-	for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {
+	for (size_t i = 0; i < n; i++) {
 		int r = 0;
 
-		if (!is_overridden(plan, defaults[i].property))
-			r = append_setting(m, &defaults[i]);
+		if (!is_overridden(plan, settings[i].property))
+			r = append_setting(m, &settings[i]);
 		if (r < 0)
 			return r;
 	}
-	return append_settings(m, plan->settings, plan->n_settings);
+	return 0;
+}
+
+static int append_defaults(sd_bus_message *m, const struct unit_plan *plan)
+{
+	const struct setting log[] = {
+		T("LogRateLimitIntervalUSec", plan->log->rate_interval_usec),
+		U("LogRateLimitBurst", plan->log->rate_burst),
+	};
+	int r = append_overridable(m, plan, defaults, ELEMENTSOF(defaults));
+
+	r = r < 0 ? r : append_overridable(m, plan, log, ELEMENTSOF(log));
+	return r < 0 ? r : append_settings(m, plan->settings, plan->n_settings);
 }
 
 static int append_filters(sd_bus_message *m)

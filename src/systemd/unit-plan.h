@@ -13,6 +13,7 @@
 
 #include "model/indexer.h"
 #include "model/setting.h"
+#include "systemd/unit-log.h"
 
 /* The credential that carries the spec to indexer-exec. */
 #define UNIT_SPEC_CREDENTIAL "spec"
@@ -36,6 +37,7 @@ struct unit_plan {
 	const char *exec_path;	     /* indexer-exec */
 	const char *credential_path; /* the packed spec */
 	const char *unit_group;	     /* supplementary group for the indexers' socket */
+	const struct unit_log *log;
 	struct resources resources;
 	enum restart_policy restart;
 	const struct setting *settings; /* the runtime's [Service], over the defaults */

@@ -74,6 +74,9 @@ static void on_called(const struct systemd_result *result, void *userdata)
 	}
 }
 
+/* The daemon's own. */
+static const struct unit_log log_limits = { 30 * USEC_PER_SEC, 1000000 };
+
 static void start_next(struct floor *floor)
 {
 	char unit[UNIT_MAX_SIZE], id[ID_MAX];
@@ -86,6 +89,7 @@ static void start_next(struct floor *floor)
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
 		.credential_path = SPEC_PATH,
 		.unit_group = INDEXER_GROUP,
+		.log = &log_limits,
 		.restart = RESTART_ALWAYS,
 		.settings = floor->settings,
 		.n_settings = floor->n_settings,

@@ -34,6 +34,8 @@ static void test_defaults(void)
 	ok(config.limits.streams_per_user < config.limits.streams, "nor all streams");
 	ok(!config.rules.users_given && !config.rules.groups_given, "and nobody is kept out");
 	ok(!config.tls.certificate, "without TCP");
+	is_int((long long)config.log.rate_interval_usec, 30000000, "RateLimitIntervalSec=");
+	is_int(config.log.rate_burst, 1000000, "RateLimitBurst=");
 }
 
 static void test_values(void)
@@ -45,6 +47,7 @@ static void test_values(void)
 			 "[Limits]\nMaxIndexersPerUser=3\nMaxDescendants=0\nMaxDepth=1\n"
 			 "MaxConnectionsPerUser=11\nMaxCallsPerIndexer=12\nMaxStreams=13\n"
 			 "KeepaliveSec=2\nIdleTimeoutSec=86400\nKeepOutSec=0\n"
+			 "[Journal]\nRateLimitIntervalSec=2\nRateLimitBurst=100000000\n"
 			 "[Listen]\nCertificate=/a\nKey=/b\nClientCA=/c\nKey=/d\n",
 			 &config),
 	       0, "all kinds of values");
@@ -61,6 +64,10 @@ static void test_values(void)
 	is_int((long long)config.limits.bar_usec, 0, "KeepOutSec=");
 	is_int((long long)config.limits.connection_idle_usec, 86400000000, "IdleTimeoutSec=");
 	is_str(config.tls.certificate, "/a", "Certificate=");
+	is_int((long long)config.log.rate_interval_usec, 2000000, "RateLimitIntervalSec=");
+	is_int(config.log.rate_burst, 100000000, "RateLimitBurst=");
+	is_int(read_over("[Journal]\nRateLimitIntervalSec=0\n", &config), 0, "no limit");
+	is_int((long long)config.log.rate_interval_usec, 1, "is not 0, which systemd would drop");
 	is_str(config.tls.key, "/d", "of a path the last value counts");
 	is_int(read_over("[Listen]\nKey=\n", &config), 0, "an empty one takes it back");
 	ok(!config.tls.key, "it is gone");
@@ -107,6 +114,9 @@ static void test_refused(void)
 		"[Limits]\nMaxCalls=1.5\n",
 		"[Limits]\nKeepaliveSec=0\n",
 		"[Limits]\nNoSuchKey=1\n",
+		"[Journal]\nRateLimitIntervalSec=86401\n",
+		"[Journal]\nRateLimitBurst=0\n",
+		"[Journal]\nRateLimitBurst=100000001\n",
 		"[NoSuchSection]\nKey=1\n",
 		"[Access]\nUsers=no-such-user-here\n",
 		"[Access]\nReadOnlyGroups=no-such-group-here\n",

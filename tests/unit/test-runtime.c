@@ -153,6 +153,10 @@ static void test_file_errors(void)
 					    "followed by %" },
 		{ "[Service]\nTimeoutStopSec=301",
 		  "4:0: TimeoutStopSec=301: expected a number from 1 to 300 seconds" },
+		{ "[Service]\nLogRateLimitIntervalSec=86401",
+		  "4:0: LogRateLimitIntervalSec=86401: expected a number from 0 to 86400 seconds" },
+		{ "[Service]\nLogRateLimitBurst=0",
+		  "4:0: LogRateLimitBurst=0: expected a number from 1 to 100000000" },
 		{ "[Service]\nNice=20", "4:0: Nice=20: expected a number from -20 to 19" },
 		{ "[Service]\nPrivateNetwork=maybe",
 		  "4:0: PrivateNetwork=maybe: expected yes or no" },
@@ -226,13 +230,14 @@ static void test_settings(void)
 		     "CPUQuota=150%\nTasksMax=infinity\nLimitNOFILE=1024:infinity\nNice=-5\n"
 		     "TimeoutStopSec=90s\nProtectHome=read-only\nPrivateDevices=off\n"
 		     "ReadWritePaths=/a "
-		     "-/b\nCPUWeight=10\nReadWritePaths=/c\n[Runtime]\nScript=name\n",
+		     "-/b\nCPUWeight=10\nReadWritePaths=/c\nLogRateLimitIntervalSec=0\n"
+		     "LogRateLimitBurst=7\n[Runtime]\nScript=name\n",
 		     runtime),
 	       "good", "a file with all sorts");
 	is_str(runtime->description, "a \"b\" # c     d", "values arrive as they stand, joined");
 	ok(runtime->script_is_name, "a section may come again");
 	s = runtime_settings(runtime, &n);
-	is_int(n, 12, "settings");
+	is_int(n, 14, "settings");
 	ok(streq(s[0].property, "MemoryMax") && s[0].u64 == 2ULL << 30, "MemoryMax");
 	ok(s[1].u64 == 0, "MemorySwapMax");
 	ok(streq(s[2].property, "CPUQuotaPerSecUSec") && s[2].u64 == 1500000, "CPUQuota");
@@ -246,6 +251,9 @@ static void test_settings(void)
 	ok(s[10].type == SETTING_STRINGS && streq(s[10].strings[1], "-/b") &&
 		   streq(s[10].strings[2], "/c") && !s[10].strings[3],
 	   "paths of two lines are one list");
+	ok(streq(s[12].property, "LogRateLimitIntervalUSec") && s[12].u64 == 1,
+	   "no rate limit is not 0, which systemd would drop");
+	ok(s[13].type == SETTING_UINT32 && s[13].u32 == 7, "LogRateLimitBurst");
 	runtime_free(runtime);
 }
 
