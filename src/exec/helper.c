@@ -11,6 +11,7 @@
 
 #include "common/util.h"
 #include "exec/helper.h"
+#include "exec/journal-socket.h"
 #include "exec/keeper.h"
 #include "exec/native.h"
 #include "exec/pump.h"
@@ -36,8 +37,10 @@ static int open_pipes(int pipes[PIPES][2])
 	return 0;
 }
 
-/* Lets go of all that came with the fork: the project's directory, and stderr, a stream of
- * journald's. */
+/*
+ * Lets go of all that came with the fork: the project's directory, and a stderr that an
+ * administrator's drop-in may have made a stream of journald's.
+ */
 static int detach(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -63,7 +66,7 @@ static int run(const struct helper_config *helper, const char *identifier, int p
 		.format = helper->format,
 		.patterns = helper->patterns,
 		.stalled_usec = helper->stalled_usec,
-		.journal_socket = SINK_JOURNAL_SOCKET,
+		.journal_socket = JOURNAL_SOCKET,
 		.status = pipes[STATUS][0],
 	};
 	struct pump *pump;

@@ -9,7 +9,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,8 +17,10 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "exec/complaint.h"
 #include "exec/environment.h"
 #include "exec/helper.h"
+#include "exec/journal-socket.h"
 #include "exec/notify.h"
 #include "exec/place.h"
 #include "exec/spec.h"
@@ -36,7 +37,6 @@ struct launch {
 	char **argv; /* the spec's strings, and NULL */
 	char **environment;
 	struct helper helper;
-	int stderr_before; /* the journal, for what goes wrong after the pipes are in place */
 };
 
 /* Makes a text one value of a notification: systemd ignores what is not UTF-8. Returns its end. */
@@ -61,8 +61,10 @@ static char *make_value(char *text)
  * Says why the program does not run: to the journal, and as the unit's status, whose text the
  * daemon hands on to the client. The error, an errno, marks the text as a complaint.
  */
-static void __attribute__((format(printf, 2, 3))) complain(int error, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+complain(const struct launch *launch, int error, const char *format, ...)
 {
+	const char *identifier = launch->spec ? launch->spec->indexer_id : "indexer-exec";
 	char state[STATUS_MAX] = STATUS_PREFIX, *text = state + strlen(STATUS_PREFIX), *end;
 	va_list ap;
 
@@ -70,7 +72,9 @@ static void __attribute__((format(printf, 2, 3))) complain(int error, const char
 	(void)vsnprintf(text, STATUS_TEXT_MAX - strlen(STATUS_PREFIX), format, ap);
 	va_end(ap);
 	end = make_value(text);
-	log_error("%s", text);
+	/* Called by hand, it has somebody to tell; in a unit, stderr is /dev/null, or the pipe. */
+	if (isatty(STDERR_FILENO) || complaint_send(JOURNAL_SOCKET, identifier, text) < 0)
+		log_error("%s", text);
 	(void)snprintf(end, (size_t)(state + sizeof(state) - end), "\nERRNO=%d", error);
 	(void)notify(state);
 }
@@ -90,28 +94,28 @@ static int load(struct launch *launch)
 	int r;
 
 	if (isempty(directory)) {
-		complain(ENOENT,
+		complain(launch, ENOENT,
 			 "CREDENTIALS_DIRECTORY is not set: this program is for units of indexerd");
 		return EXIT_CODE_CONFIGURATION;
 	}
 	r = spec_load(directory, &launch->spec, &problem);
 	if (r == -EBADMSG) {
-		complain(EBADMSG, "%s/spec is not usable: %s", directory, problem);
+		complain(launch, EBADMSG, "%s/spec is not usable: %s", directory, problem);
 		return EXIT_CODE_CONFIGURATION;
 	}
 	if (r < 0) {
-		complain(-r, "cannot read %s/spec: %s", directory, strerror(-r));
+		complain(launch, -r, "cannot read %s/spec: %s", directory, strerror(-r));
 		return EXIT_CODE_CONFIGURATION;
 	}
 	launch->argv = calloc(launch->spec->n_argv + 1, sizeof(*launch->argv));
 	if (!launch->argv) {
-		complain(ENOMEM, "no memory for the command");
+		complain(launch, ENOMEM, "no memory for the command");
 		return EXIT_FAILURE;
 	}
 	memcpy(launch->argv, launch->spec->argv, launch->spec->n_argv * sizeof(*launch->argv));
 	r = environment_build(environ, launch->spec, &launch->environment);
 	if (r < 0) {
-		complain(-r, "cannot make the environment: %s", strerror(-r));
+		complain(launch, -r, "cannot make the environment: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -125,9 +129,10 @@ static int enter(struct launch *launch)
 	int r = place_enter(source, dir);
 
 	if (r == PLACE_OUTSIDE)
-		complain(EPERM, "project_dir '%s' lies outside of project_source %s", dir, source);
+		complain(launch, EPERM, "project_dir '%s' lies outside of project_source %s", dir,
+			 source);
 	else if (r < 0)
-		complain(-r, "cannot change to %s/%s: %s", source, dir, strerror(-r));
+		complain(launch, -r, "cannot change to %s/%s: %s", source, dir, strerror(-r));
 	if (r != 0)
 		return EXIT_CODE_CHDIR;
 	if (isempty(script))
@@ -135,9 +140,10 @@ static int enter(struct launch *launch)
 
 	r = place_check_script(source, script);
 	if (r == PLACE_OUTSIDE)
-		complain(EPERM, "script '%s' lies outside of project_source %s", script, source);
+		complain(launch, EPERM, "script '%s' lies outside of project_source %s", script,
+			 source);
 	else if (r < 0)
-		complain(-r, "cannot find script '%s' in %s/%s: %s", script, source, dir,
+		complain(launch, -r, "cannot find script '%s' in %s/%s: %s", script, source, dir,
 			 strerror(-r));
 	return r == 0 ? EXIT_SUCCESS : EXIT_CODE_CHDIR;
 }
@@ -159,14 +165,12 @@ static int connect_helper(struct launch *launch)
 
 	r = r < 0 ? r : helper_start(&config, &launch->helper);
 	if (r < 0) {
-		complain(-r, "cannot start the log helper: %s", strerror(-r));
+		complain(launch, -r, "cannot start the log helper: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	launch->stderr_before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (launch->stderr_before < 0 ||
-	    dup2(launch->helper.streams[STREAM_STDOUT], STDOUT_FILENO) < 0 ||
+	if (dup2(launch->helper.streams[STREAM_STDOUT], STDOUT_FILENO) < 0 ||
 	    dup2(launch->helper.streams[STREAM_STDERR], STDERR_FILENO) < 0) {
-		complain(errno, "cannot redirect the output: %s", strerror(errno));
+		complain(launch, errno, "cannot redirect the output: %s", strerror(errno));
 		helper_report_failure(&launch->helper);
 		return EXIT_FAILURE;
 	}
@@ -203,7 +207,7 @@ static int execute(struct launch *launch)
 	r = notify(STATUS_PREFIX EXEC_STATUS_STARTING);
 	r = r < 0 ? r : notify("READY=1");
 	if (r < 0) {
-		complain(-r, "cannot tell systemd that the indexer runs: %s", strerror(-r));
+		complain(launch, -r, "cannot tell systemd that the indexer runs: %s", strerror(-r));
 		helper_report_failure(&launch->helper);
 		return EXIT_FAILURE;
 	}
@@ -211,15 +215,14 @@ static int execute(struct launch *launch)
 
 	error = errno;
 	helper_report_failure(&launch->helper);
-	(void)dup2(launch->stderr_before, STDERR_FILENO);
-	complain(error, "cannot execute %s: %s", argv[0], execute_problem(argv[0], error));
+	complain(launch, error, "cannot execute %s: %s", argv[0], execute_problem(argv[0], error));
 	return EXIT_CODE_EXEC;
 }
 
 int main(int argc, char **argv)
 {
 	static int (*const steps[])(struct launch *) = { load, enter, connect_helper, execute };
-	struct launch launch = { .stderr_before = -1 };
+	struct launch launch = {};
 	int r = EXIT_SUCCESS;
 
 	if (argc > 1) {

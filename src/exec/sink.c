@@ -5,20 +5,17 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "common/util.h"
+#include "exec/journal-socket.h"
 #include "exec/native.h"
 #include "exec/sink.h"
 
-#define BATCH_MAX	     64
-#define RETRY_USEC	     (100 * USEC_PER_MSEC)
-#define SETTLE_USEC	     (10 * USEC_PER_SEC)
-#define SETTLE_STEP_USEC     500ULL
-#define SETTLE_STEP_USEC_MAX (20 * USEC_PER_MSEC)
+#define BATCH_MAX   64
+#define RETRY_USEC  (100 * USEC_PER_MSEC)
+#define SETTLE_USEC (10 * USEC_PER_SEC)
 
 /* Head, text and tail of a line. */
 #define PARTS 3
@@ -71,28 +68,12 @@ static void sleep_usec(uint64_t usec)
 	(void)nanosleep(&pause, NULL);
 }
 
-static int connect_journal(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	strcpy(address.sun_path, path); /* its length is asserted in sink_new() */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	r = fd;
-	fd = -1;
-	return r;
-}
-
 /* After an error: the socket may have been replaced, or the kernel is short of memory. */
 static void reconnect(struct sink *sink)
 {
 	closep(&sink->fd);
 	sleep_usec(RETRY_USEC);
-	sink->fd = connect_journal(sink->path);
+	sink->fd = journal_socket_connect(sink->path);
 }
 
 struct line_numbers sink_numbers(const struct sink *sink)
@@ -131,7 +112,7 @@ static int send_parts(struct sink *sink, struct iovec *parts, size_t n)
 	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = n };
 
 	if (sink->fd < 0)
-		sink->fd = connect_journal(sink->path);
+		sink->fd = journal_socket_connect(sink->path);
 	while (sendmsg(sink->fd, &message, MSG_NOSIGNAL) < 0) {
 		if (errno == EMSGSIZE)
 			return -EMSGSIZE;
@@ -158,20 +139,9 @@ void sink_flush(struct sink *sink)
 
 void sink_settle(struct sink *sink)
 {
-	uint64_t end = now_usec(CLOCK_MONOTONIC) + SETTLE_USEC, step = SETTLE_STEP_USEC;
-	int unread;
-
 	sink_flush(sink);
 	if (sink->last.n[CLASS_ALL] == 0)
 		return;
-	/*
-	 * journald ignores an empty datagram, but takes it only when it is done with those before.
-	 * It has taken it when no more of this socket's bytes are on their way.
-	 */
 	(void)send_parts(sink, NULL, 0);
-	while (ioctl(sink->fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
-	       now_usec(CLOCK_MONOTONIC) < end) {
-		sleep_usec(step);
-		step = MIN(step * 2, SETTLE_STEP_USEC_MAX);
-	}
+	journal_socket_settle(sink->fd, SETTLE_USEC);
 }

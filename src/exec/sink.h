@@ -16,8 +16,6 @@
 
 struct sink;
 
-#define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket"
-
 /*
  * Makes a sink for a socket's path and an identifier (SYSLOG_IDENTIFIER=, shorter than
  * NATIVE_IDENTIFIER_MAX), both lent for as long as it lives. The first line's numbers will be those

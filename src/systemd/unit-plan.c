@@ -76,9 +76,12 @@ static const struct setting constants[] = {
 	   state cleaned. */
 	B("AddRef", true),
 	S("StandardInput", "null"),
-	/* Lines go to the journal by indexer-exec; what it says itself before that goes here. */
+	/*
+	 * All goes to the journal by indexer-exec, and its native protocol. A stream is nothing to
+	 * rely on: journald has 4,096, and what is refused one is not told.
+	 */
 	S("StandardOutput", "null"),
-	S("StandardError", "journal"),
+	S("StandardError", "null"),
 	/* The default limit would end a crash loop after five restarts. */
 	T("StartLimitIntervalUSec", 0),
 };

@@ -1,6 +1,6 @@
 /*
- * Native datagrams: what is encoded is what a parser of the protocol reads; and the sink, against a
- * socket of its own in journald's place.
+ * Native datagrams: what is encoded is what a parser of the protocol reads; and the sink and the
+ * helper's own complaints, against a socket in journald's place.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "common/util.h"
+#include "exec/complaint.h"
 #include "exec/native.h"
 #include "exec/sink.h"
 #include "tap.h"
@@ -256,10 +257,44 @@ static void test_sink(void)
 	(void)rmdir(dir);
 }
 
+static void *write_complaint(void *path)
+{
+	return (void *)(intptr_t)complaint_send(path, "id", "cannot execute it: a=b");
+}
+
+static void test_complaint(void)
+{
+	char dir[] = "/tmp/test-exec-native.XXXXXX", path[64];
+	static struct inbox inbox;
+	pthread_t writer;
+	const char *entry;
+	size_t size;
+	void *result;
+
+	assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	ok(complaint_send(path, "id", "text") < 0, "nobody is there to complain to");
+	inbox.fd = listen_at(path);
+	pthread_create(&writer, NULL, write_complaint, path);
+	ok(next_entry(&inbox, &entry, &size) &&
+		   field_is(entry, size, "MESSAGE", "cannot execute it: a=b", 22) &&
+		   field_is(entry, size, "PRIORITY", "3", 1) &&
+		   field_is(entry, size, "SYSLOG_IDENTIFIER", "id", 2) &&
+		   field_is(entry, size, "INDEXER_LINE", NULL, 0),
+	   "a complaint is an error without a number");
+	ok(!next_entry(&inbox, &entry, &size), "and the last datagram is empty");
+	pthread_join(writer, &result);
+	ok(!result, "its writer has succeeded");
+	close(inbox.fd);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 int main(void)
 {
 	test_round_trip();
 	test_longest_head();
 	test_sink();
+	test_complaint();
 	return tap_done();
 }
