@@ -177,6 +177,8 @@ void config_clear(struct config *config)
 {
 	rights_rules_clear(&config->rules);
 	tls_files_clear(&config->tls);
+	free((char *)config->log.log_namespace);
+	config->log.log_namespace = NULL;
 }
 
 int config_load(struct config *config)

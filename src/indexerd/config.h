@@ -16,7 +16,7 @@
 struct config {
 	size_t max_indexers;
 	struct manager_quotas quotas;
-	struct unit_log log;
+	struct unit_log log; /* the namespace is owned */
 	int log_priority;    /* the highest that is written, LOG_ERR ... LOG_DEBUG */
 	uint64_t drain_usec; /* how long calls may go on after SIGTERM */
 	struct rpc_limits limits;

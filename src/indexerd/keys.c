@@ -14,6 +14,7 @@
 #include "indexerd/keys.h"
 #include "indexerd/names.h"
 #include "model/level.h"
+#include "model/log_namespace.h"
 #include "model/log_rate.h"
 
 /* systemd has no more dynamic users than that: 61184 to 65519. */
@@ -33,6 +34,7 @@ enum type {
 	TYPE_GROUPS,
 	TYPE_SUBJECTS,
 	TYPE_PATH,
+	TYPE_NAMESPACE,
 };
 
 struct key {
@@ -71,6 +73,7 @@ static const struct key keys[] = {
 	{ "Journal", "RateLimitIntervalSec", TYPE_RATE, AT(log.rate_interval_usec), 0,
 	  LOG_RATE_INTERVAL_MOST_SEC },
 	{ "Journal", "RateLimitBurst", TYPE_UNSIGNED, AT(log.rate_burst), 1, LOG_RATE_BURST_MOST },
+	{ "Journal", "Namespace", TYPE_NAMESPACE, AT(log.log_namespace) },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
@@ -125,11 +128,11 @@ static int set_level(const char *value, int *target)
 }
 
 /* An empty value takes back what was given before. */
-static int set_path(const char *value, char **target)
+static int set_string(const char *value, bool good, char **target)
 {
 	char *copy = NULL;
 
-	if (*value && *value != '/')
+	if (*value && !good)
 		return -EINVAL;
 	if (*value && !(copy = strdup(value)))
 		return -ENOMEM;
@@ -158,7 +161,9 @@ static int set(const struct key *key, const char *value, const char *where, stru
 	case TYPE_SUBJECTS:
 		return names_to_list(value, target);
 	case TYPE_PATH:
-		return set_path(value, target);
+		return set_string(value, *value == '/', target);
+	case TYPE_NAMESPACE:
+		return set_string(value, log_namespace_is_valid(value), target);
 	}
 	assert(false);
 }
@@ -188,6 +193,11 @@ static void log_wanted(const struct key *key, const char *where)
 		break;
 	case TYPE_PATH:
 		log_error("%s: %s= wants an absolute path", where, key->name);
+		break;
+	case TYPE_NAMESPACE:
+		log_error("%s: %s= wants a name of at most %d letters, digits and characters of "
+			  ":-_.@ that is neither . nor ..",
+			  where, key->name, LOG_NAMESPACE_MAX - 1);
 	}
 }
 

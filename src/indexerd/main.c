@@ -207,6 +207,7 @@ static int setup(struct daemon *daemon)
 		.rules = &daemon->config.rules,
 		.tls = &daemon->config.tls,
 	};
+	const struct journal_source source = { .log_namespace = daemon->config.log.log_namespace };
 	int r = journal_catch_bus_errors();
 
 	r = r < 0 ? r : setup_event(daemon);
@@ -214,7 +215,7 @@ static int setup(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	manager_on_synced(daemon->manager, on_synced, daemon);
-	r = journal_new(NULL, &daemon->journal);
+	r = journal_new(&source, &daemon->journal);
 	if (r < 0)
 		return r;
 	server.manager = daemon->manager;

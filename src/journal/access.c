@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/util.h"
 #include "journal/access.h"
+#include "model/log_namespace.h"
 
 static void closedirp(DIR **dir)
 {
@@ -49,24 +50,38 @@ static int check_directory(const char *path)
 	return denied ? -EACCES : 0;
 }
 
-int journal_access(const char *directory)
+/* As check_directory(), of the journal of a namespace, or of the default one. */
+static int check_namespace(const char *machine, const char *log_namespace)
 {
 	static const char *const roots[] = { "/var/log/journal", "/run/log/journal" };
-	char machine[SD_ID128_STRING_MAX], path[64];
-	sd_id128_t id;
-	int r;
+	char path[64 + LOG_NAMESPACE_MAX];
 
-	if (directory)
-		return check_directory(directory);
-	r = sd_id128_get_machine(&id);
-	if (r < 0)
-		return r;
-	sd_id128_to_string(id, machine);
 	for (size_t i = 0; i < ELEMENTSOF(roots); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
+		int r;
+
+		(void)snprintf(path, sizeof(path), "%s/%s%s%s", roots[i], machine,
+			       log_namespace ? "." : "", log_namespace ? log_namespace : "");
 		r = check_directory(path); /* -EACCES also where the root cannot be searched */
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int journal_access(const struct journal_source *source)
+{
+	char machine[SD_ID128_STRING_MAX];
+	sd_id128_t id;
+	int r;
+
+	if (source->directory)
+		return check_directory(source->directory);
+	r = sd_id128_get_machine(&id);
+	if (r < 0)
+		return r;
+	sd_id128_to_string(id, machine);
+	r = check_namespace(machine, NULL);
+	if (r == 0 && source->log_namespace)
+		r = check_namespace(machine, source->log_namespace);
+	return r;
 }

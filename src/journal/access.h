@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include "journal/journal.h"
+
 /*
  * sd_journal passes over directories and files that it may not read, and shows an empty journal.
  * Returns -EACCES where a journal directory may not be read, or none of the journal files in it;
- * else 0, also where there is no journal. `directory` NULL is the system's journal.
+ * else 0, also where there is no journal.
  */
-int journal_access(const char *directory);
+int journal_access(const struct journal_source *source);

@@ -34,7 +34,7 @@ static int open_reader(struct log_stream *stream)
 
 	if (stream->reader)
 		return 0;
-	r = reader_new(stream->journal->directory, &stream->query, &stream->place, &stream->reader);
+	r = reader_new(&stream->journal->source, &stream->query, &stream->place, &stream->reader);
 	if (r < 0)
 		return r;
 	atomic_fetch_add(&stream->journal->open_readers, 1);
@@ -63,9 +63,13 @@ static int read_slice(struct log_stream *stream)
 int stream_catch_up(struct log_stream *stream)
 {
 	int r = open_reader(stream);
+	bool settles;
 
 	if (r < 0)
 		return r;
+	/* What finishes has been synchronised, and what does not follow. */
+	settles = stream->query.follow && !stream_is_finishing(stream);
+	reader_let_settle(stream->reader, settles ? journal_settle_usec(stream->journal) : 0);
 	r = read_slice(stream);
 	stream_flush(stream);
 	if (r == -ESTALE) {
@@ -115,6 +119,8 @@ static void run(struct log_stream *stream)
 
 	if (finishing)
 		journal_synchronize(stream->journal, stream->finished);
+	else if (!stream->query.follow && journal_settle_usec(stream->journal) > 0)
+		journal_synchronize(stream->journal, stream->opened);
 	r = stream_catch_up(stream);
 	if (r == 0 && finishing)
 		r = stream_take_deleted(stream);

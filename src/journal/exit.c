@@ -107,7 +107,8 @@ static int open_matched(const char *directory, const char *unit, const char *inv
 	_cleanup_(sd_journal_closep) sd_journal *j = NULL;
 	char matches[3][512], boot_id[SD_ID128_STRING_MAX];
 	sd_id128_t boot;
-	int r = journal_access(directory);
+	/* PID 1 writes into the default namespace, wherever the unit's own lines go. */
+	int r = journal_access(&(struct journal_source){ .directory = directory });
 
 	r = r < 0 ? r : sd_id128_get_boot(&boot);
 	if (r < 0)

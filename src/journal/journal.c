@@ -34,7 +34,8 @@ struct journal *journal_free(struct journal *journal)
 	pthread_mutex_destroy(&journal->lock);
 	pthread_mutex_destroy(&journal->sync_lock);
 	pthread_cond_destroy(&journal->work);
-	free(journal->directory);
+	free((char *)journal->source.directory);
+	free((char *)journal->source.log_namespace);
 	free(journal);
 	return NULL;
 }
@@ -54,7 +55,14 @@ static int start_threads(struct journal *journal)
 	return -r;
 }
 
-int journal_new(const char *directory, struct journal **ret)
+/* 0 with a copy, or NULL for NULL, in *ret; or -ENOMEM. */
+static int copy(const char *string, const char **ret)
+{
+	*ret = string ? strdup(string) : NULL;
+	return string && !*ret ? -ENOMEM : 0;
+}
+
+int journal_new(const struct journal_source *source, struct journal **ret)
 {
 	_cleanup_(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
 	int r;
@@ -70,12 +78,9 @@ int journal_new(const char *directory, struct journal **ret)
 	journal->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (journal->inbox_fd < 0)
 		return -errno;
-	if (directory) {
-		journal->directory = strdup(directory);
-		if (!journal->directory)
-			return -ENOMEM;
-	}
-	r = start_threads(journal);
+	r = copy(source->directory, &journal->source.directory);
+	r = r < 0 ? r : copy(source->log_namespace, &journal->source.log_namespace);
+	r = r < 0 ? r : start_threads(journal);
 	if (r < 0)
 		return r;
 	*ret = TAKE(journal);

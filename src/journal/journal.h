@@ -22,6 +22,13 @@
 struct journal;
 struct log_stream;
 
+/* Which journal is read. Its strings are copied, or outlive what reads it. */
+struct journal_source {
+	const char *directory; /* NULL: the system's; or a journal directory (tests) */
+	/* Where indexers' lines go, in the system's journal: NULL is where PID 1's records are. */
+	const char *log_namespace;
+};
+
 /* The numbers are those of LogEvent in the API. */
 enum log_event {
 	LOG_LINE = 0,
@@ -76,10 +83,11 @@ struct log_sink {
 };
 
 /*
- * Starts the threads. `directory` is NULL for the system's journal, or a journal directory (tests).
- * Returns 0 or a negative errno; an unreadable journal is not an error here but of each stream.
+ * Starts the threads. Of the system's journal all namespaces are read: what was written before the
+ * present one was chosen is found, too. Returns 0 or a negative errno; an unreadable journal is not
+ * an error here but of each stream.
  */
-int journal_new(const char *directory, struct journal **ret);
+int journal_new(const struct journal_source *source, struct journal **ret);
 
 /* Stops the threads and frees; all streams must be closed. Takes NULL, returns NULL. */
 struct journal *journal_free(struct journal *journal);

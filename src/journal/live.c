@@ -197,7 +197,7 @@ static void join(struct live *live, struct log_stream *stream)
 
 	if (!live->reader) {
 		live->has_last = false;
-		r = reader_new_live(journal->directory, &live->reader);
+		r = reader_new_live(&journal->source, &live->reader);
 	}
 	if (r < 0) {
 		stream_end(stream, r);
@@ -263,11 +263,14 @@ static int read_batch(struct live *live)
 {
 	int r = 1;
 
+	reader_let_settle(live->reader, journal_settle_usec(live->journal));
 	for (unsigned i = 0; r > 0 && i < BATCH_RECORDS && live->n_streams > 0; i++) {
 		if (atomic_load_explicit(&live->journal->inbox_filled, memory_order_relaxed))
 			break;
 		r = reader_next(live->reader, &live->last);
-		if (r != 0)
+		/* Who stands before a record that is held back has let all that was before it
+		 * settle. */
+		if (r != 0 || reader_is_holding(live->reader))
 			live->has_last = r == READER_RECORD;
 		if (r == READER_RECORD)
 			dispatch(live, &live->last);

@@ -44,6 +44,11 @@ struct reader {
 
 	bool sparse; /* only lines of the query's level are matched */
 
+	uint64_t settle;    /* how old a record has to be, in microseconds; 0: of any age, */
+	uint64_t horizon;   /* so it is of before this time (CLOCK_MONOTONIC), */
+	uint64_t held_time; /* and the current one, which is held back, is of this time; 0: it is
+			       not */
+
 	/* Of fresh records only; see look_back(). */
 	struct position last; /* of the last record read, */
 	bool last_unread;     /* or it has not been read, and is the first to be, */
@@ -298,6 +303,33 @@ static int look_back(struct reader *reader, struct reader_record *record)
 	return r <= 0 ? r : record_read(&reader->record, reader->j, record);
 }
 
+/* --- what two journalds write side by side --------------------------------------------------- */
+
+void reader_let_settle(struct reader *reader, uint64_t usec)
+{
+	reader->settle = usec;
+	reader->horizon = usec > 0 ? now_usec(CLOCK_MONOTONIC) - usec : UINT64_MAX;
+}
+
+bool reader_is_holding(const struct reader *reader)
+{
+	return reader->held_time > 0;
+}
+
+/* Whether the current record is held back. */
+static bool hold_back(struct reader *reader)
+{
+	uint64_t usec;
+
+	/* What is of an earlier boot is old enough. */
+	if (reader->settle == 0 || sd_journal_get_monotonic_usec(reader->j, &usec, NULL) < 0 ||
+	    usec < reader->horizon)
+		return false;
+	reader->on_record = true;
+	reader->held_time = usec;
+	return true;
+}
+
 /* --- steps forward -------------------------------------------------------------------------- */
 
 /* Reads the current record, or one before it that was passed over. As record_read(). */
@@ -305,8 +337,9 @@ static int read_forward(struct reader *reader, struct reader_record *ret)
 {
 	int r = record_read(&reader->record, reader->j, ret);
 
-	if (r > 0 && may_hide(reader, ret))
+	if (r > 0 && (reader->held_time > 0 || may_hide(reader, ret)))
 		r = look_back(reader, ret);
+	reader->held_time = 0;
 	if (r > 0 && is_fresh(ret->log.time, 2 * FRESH_USEC))
 		note_last(reader, ret);
 	return r;
@@ -317,12 +350,22 @@ static int step_forward(struct reader *reader, struct reader_record *ret)
 	int r;
 
 	if (reader->on_record) {
+		if (hold_back(reader))
+			return 0;
 		reader->on_record = false;
 		reader->moved = true; /* from before the record to behind it */
 	} else {
+		/* Where the next one is held back, the place is behind this one and not before that
+		 * one. */
+		if (reader->settle > 0)
+			note_position(reader);
 		r = move(reader, sd_journal_next);
 		if (r <= 0)
 			return r;
+		if (hold_back(reader)) {
+			reader->moved = false;
+			return 0;
+		}
 	}
 	if (is_before_place(reader))
 		return READER_PASSED;
@@ -359,22 +402,23 @@ struct reader *reader_free(struct reader *reader)
 	return NULL;
 }
 
-static int open_journal(const char *directory, size_t endings, struct reader **ret)
+static int open_journal(const struct journal_source *source, size_t endings, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
 	int r;
 
-	r = journal_access(directory);
+	r = journal_access(source);
 	if (r < 0)
 		return r;
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
-	r = event_reader_new(directory, endings, &reader->record.events);
+	r = event_reader_new(source->directory, endings, &reader->record.events);
 	if (r < 0)
 		return r;
-	r = directory ? sd_journal_open_directory(&reader->j, directory, 0)
-		      : sd_journal_open(&reader->j, SD_JOURNAL_LOCAL_ONLY);
+	r = source->directory ? sd_journal_open_directory(&reader->j, source->directory, 0)
+			      : sd_journal_open(&reader->j,
+						SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_ALL_NAMESPACES);
 	if (r < 0)
 		return r;
 	r = sd_journal_set_data_threshold(reader->j, 0);
@@ -446,11 +490,11 @@ static int seek(struct reader *reader)
 	return sd_journal_seek_head(reader->j);
 }
 
-int reader_new(const char *directory, const struct log_query *query, const struct place *place,
-	       struct reader **ret)
+int reader_new(const struct journal_source *source, const struct log_query *query,
+	       const struct place *place, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(directory, ENDINGS, &reader);
+	int r = open_journal(source, ENDINGS, &reader);
 
 	if (r < 0)
 		return r;
@@ -475,10 +519,10 @@ int reader_new(const char *directory, const struct log_query *query, const struc
 	return 0;
 }
 
-int reader_new_live(const char *directory, struct reader **ret)
+int reader_new_live(const struct journal_source *source, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(directory, ENDINGS_LIVE, &reader);
+	int r = open_journal(source, ENDINGS_LIVE, &reader);
 
 	if (r < 0)
 		return r;
@@ -513,5 +557,7 @@ uint64_t reader_timeout(struct reader *reader)
 {
 	uint64_t timeout;
 
-	return sd_journal_get_timeout(reader->j, &timeout) < 0 ? UINT64_MAX : timeout;
+	if (sd_journal_get_timeout(reader->j, &timeout) < 0)
+		timeout = UINT64_MAX;
+	return reader->held_time > 0 ? MIN(timeout, reader->held_time + reader->settle) : timeout;
 }

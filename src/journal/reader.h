@@ -28,15 +28,15 @@ struct place {
 };
 
 /*
- * Opens the journal (`directory` NULL: the system's) for a stream, at the place. The query is not
- * copied and must outlive the reader. Returns 0 or a negative errno; -EACCES where the journal is
- * there and cannot be read. No journal at all is not an error.
+ * Opens the journal for a stream, at the place. Source and query are not copied and must outlive
+ * the reader. Returns 0 or a negative errno; -EACCES where the journal is there and cannot be read.
+ * No journal at all is not an error.
  */
-int reader_new(const char *directory, const struct log_query *query, const struct place *place,
-	       struct reader **ret);
+int reader_new(const struct journal_source *source, const struct log_query *query,
+	       const struct place *place, struct reader **ret);
 
 /* Opens the journal for the records of all indexers, at its last one. As reader_new(). */
-int reader_new_live(const char *directory, struct reader **ret);
+int reader_new_live(const struct journal_source *source, struct reader **ret);
 
 struct reader *reader_free(struct reader *reader);
 DEFINE_CLEANUP(struct reader, reader_free);
@@ -66,6 +66,18 @@ bool place_covers(const struct place *place, const struct position *at,
  * stream's stays as it is.
  */
 int reader_place(struct reader *reader, bool refused, struct place *ret);
+
+/*
+ * From now on, records that journald has taken in less than so long before this call are not given
+ * yet; reader_timeout() says when the next one may be. Two journalds write side by side where
+ * indexers have a namespace, and sd_journal reads by time: a record that one of them is still
+ * writing, behind a later one of the other that has been read, would never be seen. 0: no wait.
+ */
+void reader_let_settle(struct reader *reader, uint64_t usec);
+
+/* Whether the reader stands before a record that is not to be given yet, and not on the last one.
+ */
+bool reader_is_holding(const struct reader *reader);
 
 /* What to poll for POLLIN, and until when (CLOCK_MONOTONIC, microseconds; UINT64_MAX: no end). */
 int reader_fd(struct reader *reader);

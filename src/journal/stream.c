@@ -132,13 +132,23 @@ static void forget_unseen(const struct log_stream *stream, struct log_numbers *n
 		numbers->known[i] = numbers->known[i] && i == (int)class;
 }
 
+/*
+ * Whether an invocation begins with this record. One that has begun already goes on: with two
+ * journalds, the first lines may come before PID 1's word for it.
+ */
+static bool begins(const struct log_stream *stream, const struct reader_record *record)
+{
+	return record->log.event == LOG_STARTED &&
+	       record->invocation != stream->place.numbers.invocation;
+}
+
 /* What has been given with this record. */
 static struct log_numbers numbers_with(const struct log_stream *stream,
 				       const struct reader_record *record)
 {
 	struct log_numbers numbers = stream->place.numbers;
 
-	if (record->log.event == LOG_STARTED)
+	if (begins(stream, record))
 		return numbers_of_new(record);
 	if (record->log.event == LOG_EXITED) {
 		numbers.invocation = record->invocation;
@@ -335,6 +345,7 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 	stream->query = *query;
 	stream->sink = *sink;
 	stream->userdata = userdata;
+	stream->opened = now_usec(CLOCK_MONOTONIC);
 	atomic_init(&stream->removed, UINT64_MAX);
 	/* From the indexer's first record on: its first line is number 1. */
 	for (int i = 0; i < CLASS_N; i++)

@@ -60,6 +60,12 @@
 
 #define WORKERS 2
 
+/*
+ * With a namespace: journald takes the time of a record, and then writes it down, while other
+ * programs run on its processor or its files are rotated.
+ */
+#define SETTLE_USEC (100 * USEC_PER_MSEC)
+
 enum stream_state {
 	STREAM_QUEUED,	/* in the queue; nobody's */
 	STREAM_RUNNING, /* a worker's */
@@ -74,6 +80,7 @@ struct log_stream {
 	struct log_query query;
 	struct log_sink sink;
 	void *userdata;
+	uint64_t opened; /* CLOCK_MONOTONIC, microseconds */
 	atomic_uint references;
 	pthread_mutex_t callback;
 	atomic_bool closed;
@@ -110,7 +117,7 @@ struct log_stream {
 TAILQ_HEAD(stream_list, log_stream);
 
 struct journal {
-	char *directory; /* NULL: the system's */
+	struct journal_source source; /* owned strings */
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* the queue has a stream, or the end has come */
 	struct stream_list queue;
@@ -128,6 +135,12 @@ struct journal {
 	unsigned n_workers;
 	bool has_live;
 };
+
+/* How long what two journalds write side by side is left to settle; 0 where there is one only. */
+static inline uint64_t journal_settle_usec(const struct journal *journal)
+{
+	return journal->source.log_namespace ? SETTLE_USEC : 0;
+}
 
 /* --- stream.c: for the threads ------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,19 +15,21 @@
 #include "journal/stream.h"
 #include "journal/sync.h"
 
+/* Of each journald that is asked. */
 #define SYNC_LIMIT USEC_PER_SEC
 
 static const char request[] = "{\"method\":\"io.systemd.Journal.Synchronize\",\"parameters\":{}}";
 
-static int connect_journald(void)
+static int connect_journald(const char *log_namespace)
 {
-	const struct sockaddr_un address = { .sun_family = AF_UNIX,
-					     .sun_path =
-						     "/run/systemd/journal/io.systemd.journal" };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
 	if (fd < 0)
 		return -errno;
+	(void)snprintf(address.sun_path, sizeof(address.sun_path),
+		       "/run/systemd/journal%s%s/io.systemd.journal", log_namespace ? "." : "",
+		       log_namespace ? log_namespace : "");
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		error = -errno;
 		close(fd);
@@ -59,27 +62,36 @@ static int wait_reply(int fd, uint64_t until)
 	}
 }
 
-static int synchronize(uint64_t now)
+static int synchronize(const char *log_namespace)
 {
-	_cleanup_close_ int fd = connect_journald();
+	_cleanup_close_ int fd = connect_journald(log_namespace);
 
 	if (fd < 0)
 		return fd;
 	if (send(fd, request, sizeof(request), MSG_NOSIGNAL) < 0)
 		return -errno;
-	return wait_reply(fd, now + SYNC_LIMIT);
+	return wait_reply(fd, now_usec(CLOCK_MONOTONIC) + SYNC_LIMIT);
+}
+
+/* Where the namespace's journald is not there, it has written down all before it ended. */
+static int synchronize_namespace(const char *log_namespace)
+{
+	int r = log_namespace ? synchronize(log_namespace) : 0;
+
+	return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
 }
 
 void journal_synchronize(struct journal *journal, uint64_t since)
 {
 	uint64_t now;
 
-	if (journal->directory)
+	if (journal->source.directory)
 		return;
 	/* Many streams finish together when a tree is deleted: one call does for all that wait. */
 	pthread_mutex_lock(&journal->sync_lock);
 	now = now_usec(CLOCK_MONOTONIC);
-	if (journal->synced <= since && synchronize(now) == 0)
+	if (journal->synced <= since && synchronize(NULL) == 0 &&
+	    synchronize_namespace(journal->source.log_namespace) == 0)
 		journal->synced = now;
 	pthread_mutex_unlock(&journal->sync_lock);
 }

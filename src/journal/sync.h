@@ -12,7 +12,8 @@ struct journal;
 /*
  * Returns when all that was sent to journald before `since` (CLOCK_MONOTONIC, microseconds) can be
  * read, or after a second: a journald that does not answer must not keep a stream from its end.
- * Does nothing for a journal directory, or where that was done after `since` already. On a worker
- * thread.
+ * Of the system's journal, both the default namespace and that of the
+ * source are asked, a second each. Does nothing for a journal directory, or where that was done
+ * after `since` already. On a worker thread.
  */
 void journal_synchronize(struct journal *journal, uint64_t since);

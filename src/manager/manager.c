@@ -229,6 +229,9 @@ static int copy_config(struct manager *manager, const struct manager_config *con
 	for (size_t i = 0; i < ELEMENTSOF(owned); i++)
 		if (!*owned[i])
 			return -ENOMEM;
+	if (config->log.log_namespace &&
+	    !(manager->config.log.log_namespace = strdup(config->log.log_namespace)))
+		return -ENOMEM;
 	return copy_strings(config->runtime_dirs, &manager->runtime_dirs);
 }
 
@@ -239,6 +242,7 @@ static void free_config(struct manager *manager)
 	free((char *)manager->config.runner_address);
 	free((char *)manager->config.exec_path);
 	free((char *)manager->config.unit_group);
+	free((char *)manager->config.log.log_namespace);
 	for (char **p = manager->runtime_dirs; p && *p; p++)
 		free(*p);
 	free(manager->runtime_dirs);

@@ -1,5 +1,5 @@
 /*
- * What journald is told about the lines of every unit, unless the unit's runtime says otherwise.
+ * What journald does with the lines of every unit; a runtime may have other rates.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,4 +10,5 @@
 struct unit_log {
 	uint64_t rate_interval_usec; /* never 0, see model/log_rate.h */
 	unsigned rate_burst;	     /* lines in that time */
+	const char *log_namespace; /* a valid name, see model/log_namespace.h; NULL: the system's */
 };

@@ -252,6 +252,9 @@ static int append_run(sd_bus_message *m, const struct unit_plan *plan)
 {
 	int r = append_settings(m, run_constants, ELEMENTSOF(run_constants));
 
+	/* systemd adds Requires= and After= for the sockets of that namespace's journald. */
+	if (r >= 0 && plan->log->log_namespace)
+		r = sd_bus_message_append(m, "(sv)", "LogNamespace", "s", plan->log->log_namespace);
 	r = r < 0 ? r : append_exec(m, plan->exec_path);
 	r = r < 0 ? r : append_resources(m, &plan->resources);
 	return r < 0 ? r

@@ -235,6 +235,7 @@ static int handover(struct journal *journal, const char *uid, long last, int tim
 
 int main(int argc, char **argv)
 {
+	const struct journal_source source = {};
 	struct journal *journal;
 	int r, n;
 
@@ -246,7 +247,7 @@ int main(int argc, char **argv)
 		return 2;
 	n = atoi(argv[4]);
 	if (n < 1 || n > STREAMS_MAX || journal_catch_bus_errors() < 0 ||
-	    journal_new(NULL, &journal) < 0)
+	    journal_new(&source, &journal) < 0)
 		return 2;
 	r = streq(argv[3], "handover")
 		    ? handover(journal, argv[1], atol(argv[2]), n)

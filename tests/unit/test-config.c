@@ -36,6 +36,7 @@ static void test_defaults(void)
 	ok(!config.tls.certificate, "without TCP");
 	is_int((long long)config.log.rate_interval_usec, 30000000, "RateLimitIntervalSec=");
 	is_int(config.log.rate_burst, 1000000, "RateLimitBurst=");
+	ok(!config.log.log_namespace, "and without a namespace");
 }
 
 static void test_values(void)
@@ -47,7 +48,8 @@ static void test_values(void)
 			 "[Limits]\nMaxIndexersPerUser=3\nMaxDescendants=0\nMaxDepth=1\n"
 			 "MaxConnectionsPerUser=11\nMaxCallsPerIndexer=12\nMaxStreams=13\n"
 			 "KeepaliveSec=2\nIdleTimeoutSec=86400\nKeepOutSec=0\n"
-			 "[Journal]\nRateLimitIntervalSec=2\nRateLimitBurst=100000000\n"
+			 "[Journal]\nNamespace=a\nNamespace=my.indexers@2\nRateLimitIntervalSec="
+			 "2\nRateLimitBurst=100000000\n"
 			 "[Listen]\nCertificate=/a\nKey=/b\nClientCA=/c\nKey=/d\n",
 			 &config),
 	       0, "all kinds of values");
@@ -69,6 +71,13 @@ static void test_values(void)
 	is_int(read_over("[Journal]\nRateLimitIntervalSec=0\n", &config), 0, "no limit");
 	is_int((long long)config.log.rate_interval_usec, 1, "is not 0, which systemd would drop");
 	is_str(config.tls.key, "/d", "of a path the last value counts");
+	is_str(config.log.log_namespace, "my.indexers@2", "Namespace=");
+	is_int(read_over("[Journal]\nNamespace=\n", &config), 0, "an empty one takes it back");
+	ok(!config.log.log_namespace, "it is gone");
+	is_int(read_over("[Journal]\nNamespace="
+			 "4567890123456789012345678901234567890123456789012345678901234567\n",
+			 &config),
+	       0, "64 letters are good");
 	is_int(read_over("[Listen]\nKey=\n", &config), 0, "an empty one takes it back");
 	ok(!config.tls.key, "it is gone");
 }
@@ -116,6 +125,14 @@ static void test_refused(void)
 		"[Limits]\nNoSuchKey=1\n",
 		"[Journal]\nRateLimitIntervalSec=86401\n",
 		"[Journal]\nRateLimitBurst=0\n",
+		"[Journal]\nNamespace=..\n",
+		"[Journal]\nNamespace=a/b\n",
+		"[Journal]\nNamespace=a b\n",
+		"[Journal]\nNamespace=%i\n",
+		"[Journal]\nNamespace=*\n",
+		"[Journal]\nNamespace=+a\n",
+		"[Journal]\nNamespace="
+		"4567890123456789012345678901234567890123456789012345678901234567a\n",
 		"[Journal]\nRateLimitBurst=100000001\n",
 		"[NoSuchSection]\nKey=1\n",
 		"[Access]\nUsers=no-such-user-here\n",

@@ -230,10 +230,11 @@ static void test_streams(const char *directory)
 	struct log_query query = { .uid = "0123456789abcdef0123456789abcdef" };
 	struct watcher watcher = { .error = 1 };
 	struct log_stream *stream;
+	const struct journal_source source = { .directory = directory };
 	struct journal *journal;
 
 	sem_init(&watcher.ended, 0, 0);
-	is_int(journal_new(directory, &journal), 0, "the threads start");
+	is_int(journal_new(&source, &journal), 0, "the threads start");
 	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "a stream");
 	ok(ends(&watcher, 0, 60000), "without follow it ends where there is nothing");
 	log_stream_resume(stream);
