@@ -14,6 +14,7 @@
 #include "indexerd/keys.h"
 #include "indexerd/names.h"
 #include "model/level.h"
+#include "model/lineage.h"
 #include "model/log_namespace.h"
 #include "model/log_rate.h"
 
@@ -53,7 +54,7 @@ static const struct key keys[] = {
 	{ "Manager", "DrainTimeoutSec", TYPE_SECONDS, AT(drain_usec), 0, 60 },
 	{ "Limits", "MaxIndexersPerUser", TYPE_SIZE, AT(quotas.per_user), 1, MAX_INDEXERS_MOST },
 	{ "Limits", "MaxDescendants", TYPE_SIZE, AT(quotas.descendants), 0, MAX_INDEXERS_MOST },
-	{ "Limits", "MaxDepth", TYPE_SIZE, AT(quotas.depth), 1, MAX_INDEXERS_MOST },
+	{ "Limits", "MaxDepth", TYPE_SIZE, AT(quotas.depth), 1, LINEAGE_LEVELS_MAX },
 	{ "Limits", "MaxConnections", TYPE_UNSIGNED, AT(limits.connections), 1,
 	  MAX_CONNECTIONS_MOST },
 	{ "Limits", "MaxConnectionsPerUser", TYPE_UNSIGNED, AT(limits.connections_per_user), 1,

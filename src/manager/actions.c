@@ -325,12 +325,13 @@ static int send_start(struct entry *entry)
 	const struct definition *definition = entry->row.definition;
 	const struct runtime *runtime = runtime_set_find(manager->runtimes, definition->runtime);
 	_cleanup_free_ char *description = NULL, *credential = NULL;
-	char unit[UNIT_MAX_SIZE];
+	char unit[UNIT_MAX_SIZE], lineage[LINEAGE_MAX];
 	struct unit_plan plan = {
 		.kind = entry->operation == OPERATION_HOLD ? UNIT_PLAN_HOLD : UNIT_PLAN_RUN,
 		.unit = unit,
 		.id = definition->id,
 		.uid = definition->uid,
+		.lineage = lineage,
 		.exec_path = manager->config.exec_path,
 		.unit_group = manager->config.unit_group,
 		.log = &manager->config.log,
@@ -339,6 +340,7 @@ static int send_start(struct entry *entry)
 	};
 
 	unit_from_id(definition->id, unit);
+	entry_lineage(entry, lineage);
 	credential = credential_path(manager->config.credentials_dir, definition->uid,
 				     entry->starting_run);
 	if (!credential || asprintf(&description, "Indexer %s (%s)", definition->id,

@@ -51,6 +51,18 @@ bool entry_is_within(const struct entry *entry, const struct entry *ancestor)
 	return false;
 }
 
+void entry_lineage(const struct entry *entry, char ret[LINEAGE_MAX])
+{
+	const struct entry *levels[LINEAGE_LEVELS_MAX];
+	size_t n = 0;
+	char *p = ret;
+
+	for (; entry && n < ELEMENTSOF(levels); entry = entry->parent)
+		levels[n++] = entry;
+	while (n-- > 0)
+		p += sprintf(p, "%s%s", levels[n]->row.definition->uid, n > 0 ? "/" : "");
+}
+
 int entry_add(struct manager *manager, struct registry_row *row, struct entry **ret)
 {
 	struct entry *entry = calloc(1, sizeof(*entry)), **entries;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "manager/manager.h"
+#include "model/lineage.h"
 #include "model/reconcile.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
@@ -138,6 +139,8 @@ int entry_add(struct manager *manager, struct registry_row *row, struct entry **
 void entry_drop(struct entry *entry);
 /* Whether the entry is `ancestor` itself or below it. */
 bool entry_is_within(const struct entry *entry, const struct entry *ancestor);
+/* Writes the uids from its root's to its own; of a tree that is deeper, those next to it. */
+void entry_lineage(const struct entry *entry, char ret[LINEAGE_MAX]);
 /* Makes the entry's view anew; manager_publish() shows it. */
 void entry_refresh(struct entry *entry);
 /* Publishes a snapshot if anything differs. */

@@ -13,13 +13,16 @@
 #define INDEXER_GROUP "indexerd-unit"
 
 /*
- * Fields of an indexer's journal records. The unit adds UID and ID to all of them, and it is the
- * UID among its LogExtraFields= that makes a unit ours; indexer-exec adds LINE, the number of the
- * line in its invocation, LEVEL to lines of TRACE, and to those of WARNING and ERROR their number
- * among the lines of that level or above: what reads only these sees then whether one is missing.
+ * Fields of an indexer's journal records. The unit adds UID, ID, LINEAGE (see lineage.h) and one
+ * TREE for each uid in that to all of them, and it is the UID among its LogExtraFields= that makes
+ * a unit ours; indexer-exec adds LINE, the number of the line in its invocation, LEVEL to lines of
+ * TRACE, and to those of WARNING and ERROR their number among the lines of that level or above:
+ * what reads only these sees then whether one is missing.
  */
 #define INDEXER_FIELD_UID      "INDEXER_UID"
 #define INDEXER_FIELD_ID       "INDEXER_ID"
+#define INDEXER_FIELD_LINEAGE  "INDEXER_LINEAGE"
+#define INDEXER_FIELD_TREE     "INDEXER_TREE"
 #define INDEXER_FIELD_LEVEL    "INDEXER_LEVEL"
 #define INDEXER_FIELD_LINE     "INDEXER_LINE"
 #define INDEXER_FIELD_WARNINGS "INDEXER_WARNINGS"

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "model/exit.h"
+#include "model/lineage.h"
 #include "model/names.h"
 #include "systemd/state-directory.h"
 #include "systemd/unit-plan.h"
@@ -184,15 +185,36 @@ static int append_filters(sd_bus_message *m)
 					     "AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK");
 }
 
-static int append_bytes_pair(sd_bus_message *m, const char *a, const char *b)
+static int append_field(sd_bus_message *m, const char *name, const char *value, size_t size)
+{
+	char field[sizeof(INDEXER_FIELD_LINEAGE "=") + LINEAGE_MAX];
+	int n = snprintf(field, sizeof(field), "%s=%.*s", name, (int)size, value);
+
+	return sd_bus_message_append_array(m, 'y', field, (size_t)n);
+}
+
+static int append_fields(sd_bus_message *m, const struct unit_plan *plan)
+{
+	int r = append_field(m, INDEXER_FIELD_UID, plan->uid, strlen(plan->uid));
+
+	r = r < 0 ? r : append_field(m, INDEXER_FIELD_ID, plan->id, strlen(plan->id));
+	r = r < 0 ? r
+		  : append_field(m, INDEXER_FIELD_LINEAGE, plan->lineage, strlen(plan->lineage));
+	for (size_t i = 0; r >= 0 && i < lineage_levels(plan->lineage); i++)
+		r = append_field(m, INDEXER_FIELD_TREE, lineage_at(plan->lineage, i),
+				 ID128_TEXT_MAX - 1);
+	return r;
+}
+
+/* What journald adds to each record of the unit. */
+static int append_log_fields(sd_bus_message *m, const struct unit_plan *plan)
 {
 	int r = sd_bus_message_open_container(m, 'r', "sv");
 
 	r = r < 0 ? r : sd_bus_message_append(m, "s", "LogExtraFields");
 	r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "aay");
 	r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "ay");
-	r = r < 0 ? r : sd_bus_message_append_array(m, 'y', a, strlen(a));
-	r = r < 0 ? r : sd_bus_message_append_array(m, 'y', b, strlen(b));
+	r = r < 0 ? r : append_fields(m, plan);
 	r = r < 0 ? r : sd_bus_message_close_container(m);
 	r = r < 0 ? r : sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -200,21 +222,14 @@ static int append_bytes_pair(sd_bus_message *m, const char *a, const char *b)
 
 static int append_identity(sd_bus_message *m, const struct unit_plan *plan)
 {
-	char uid_field[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
-	char id_field[sizeof(INDEXER_FIELD_ID "=") + ID_MAX];
 	char state[STATE_DIRECTORY_MAX];
-	int r;
+	int r = append_log_fields(m, plan);
 
-	(void)snprintf(uid_field, sizeof(uid_field), INDEXER_FIELD_UID "=%s", plan->uid);
-	(void)snprintf(id_field, sizeof(id_field), INDEXER_FIELD_ID "=%s", plan->id);
 	state_directory_from_id(plan->id, state);
-
-	r = append_bytes_pair(m, uid_field, id_field);
-	r = r < 0 ? r
-		  : sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s", plan->description,
-					  "SyslogIdentifier", "s", plan->id, "StateDirectory", "as",
-					  1, state);
-	return r;
+	return r < 0 ? r
+		     : sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s",
+					     plan->description, "SyslogIdentifier", "s", plan->id,
+					     "StateDirectory", "as", 1, state);
 }
 
 static int append_exec(sd_bus_message *m, const char *path)

@@ -33,6 +33,7 @@ struct unit_plan {
 	const char *unit;
 	const char *id;
 	const char *uid;
+	const char *lineage; /* see model/lineage.h */
 	const char *description;
 	const char *exec_path;	     /* indexer-exec */
 	const char *credential_path; /* the packed spec */

@@ -119,6 +119,7 @@ static void test_refused(void)
 		"[Manager]\nMaxIndexers=\n",
 		"[Manager]\nMaxDepth=3\n", /* another section's */
 		"[Limits]\nMaxDepth=0\n",
+		"[Limits]\nMaxDepth=65\n",
 		"[Limits]\nMaxConnections=12001\n",
 		"[Limits]\nMaxCalls=1.5\n",
 		"[Limits]\nKeepaliveSec=0\n",

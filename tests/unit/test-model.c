@@ -14,6 +14,7 @@
 #include "model/indexer.h"
 #include "model/kv.h"
 #include "model/level.h"
+#include "model/lineage.h"
 #include "model/snapshot.h"
 #include "tap.h"
 
@@ -367,6 +368,46 @@ static void test_box(void)
 	ok(snapshot_box_free(NULL) == NULL, "no box");
 }
 
+#define UID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define UID_B "0123456789abcdef0123456789abcdef"
+
+static void test_lineages(void)
+{
+	static const char *const bad[] = {
+		"",
+		"/",
+		UID_A "/",
+		"/" UID_A,
+		UID_A " " UID_B,
+		UID_A "/" UID_B "0",
+		UID_A UID_B,
+		UID_A "//" UID_B,
+		"x" UID_A,
+	};
+	char lineage[LINEAGE_MAX], full[LINEAGE_MAX + ID128_TEXT_MAX] = "";
+
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+		ok(!lineage_parse(bad[i], strlen(bad[i]), lineage) && !*lineage,
+		   "'%s' is no lineage", bad[i]);
+	ok(lineage_parse(UID_A "/" UID_B "more", 2 * ID128_TEXT_MAX - 1, lineage), "a lineage");
+	is_str(lineage, UID_A "/" UID_B, "is copied");
+	is_int((long long)lineage_levels(lineage), 2, "with two levels");
+	is_str(lineage_own(lineage), UID_B, "and the own uid at its end");
+	ok(lineage_has(lineage, UID_A) && lineage_has(lineage, UID_B), "both are in it");
+	ok(!lineage_has(lineage, "0123456789abcdef0123456789abcdee") &&
+		   !lineage_has(lineage, UID_A "/") && !lineage_has(lineage, "a") &&
+		   !lineage_has(lineage, "") && !lineage_has("", UID_A),
+	   "no other is");
+	is_str(lineage_own(""), "", "an empty one has no own uid");
+	for (size_t i = 0; i < LINEAGE_LEVELS_MAX; i++)
+		(void)strcat(full, i ? "/" UID_A : UID_A);
+	ok(lineage_parse(full, strlen(full), lineage) &&
+		   lineage_levels(lineage) == LINEAGE_LEVELS_MAX,
+	   "the longest");
+	(void)strcat(full, "/" UID_A);
+	ok(!lineage_parse(full, strlen(full), lineage), "one more is too many");
+}
+
 int main(void)
 {
 	test_ids();
@@ -374,6 +415,7 @@ int main(void)
 	test_units();
 	test_levels();
 	test_lists();
+	test_lineages();
 	test_definitions();
 	test_snapshots();
 	test_box();
