@@ -211,13 +211,14 @@ static int setup(struct daemon *daemon)
 	int r = journal_catch_bus_errors();
 
 	r = r < 0 ? r : setup_event(daemon);
-	r = r < 0 ? r : manager_new(daemon->event, &manager, &daemon->manager);
+	r = r < 0 ? r : journal_new(&source, &daemon->journal);
+	if (r < 0)
+		return r;
+	manager.journal = daemon->journal;
+	r = manager_new(daemon->event, &manager, &daemon->manager);
 	if (r < 0)
 		return r;
 	manager_on_synced(daemon->manager, on_synced, daemon);
-	r = journal_new(&source, &daemon->journal);
-	if (r < 0)
-		return r;
 	server.manager = daemon->manager;
 	server.journal = daemon->journal;
 	return rpc_server_new(daemon->event, &server, &daemon->server);
@@ -231,8 +232,8 @@ static void tear_down(struct daemon *daemon, int exit_code)
 	 * exit(). */
 	if (rpc_server_free(daemon->server))
 		_exit(exit_code);
-	journal_free(daemon->journal);
 	manager_free(daemon->manager);
+	journal_free(daemon->journal);
 	config_clear(&daemon->config);
 	sd_event_unref(daemon->event);
 }

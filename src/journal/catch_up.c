@@ -172,6 +172,12 @@ static struct log_stream *take(struct journal *journal)
 			pthread_mutex_lock(&journal->lock);
 			continue;
 		}
+		if (notices_wait(journal->notices)) {
+			pthread_mutex_unlock(&journal->lock);
+			notices_send(journal->notices);
+			pthread_mutex_lock(&journal->lock);
+			continue;
+		}
 		stream = TAILQ_FIRST(&journal->queue);
 		if (!stream)
 			wait_for_work(journal);

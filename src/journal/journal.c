@@ -34,6 +34,10 @@ struct journal *journal_free(struct journal *journal)
 	pthread_mutex_destroy(&journal->lock);
 	pthread_mutex_destroy(&journal->sync_lock);
 	pthread_cond_destroy(&journal->work);
+	if (journal->notices)
+		notices_send(journal->notices);
+	notices_free(journal->notices);
+	family_free(journal->family);
 	free((char *)journal->source.directory);
 	free((char *)journal->source.log_namespace);
 	free(journal);
@@ -80,9 +84,33 @@ int journal_new(const struct journal_source *source, struct journal **ret)
 		return -errno;
 	r = copy(source->directory, &journal->source.directory);
 	r = r < 0 ? r : copy(source->log_namespace, &journal->source.log_namespace);
+	r = r < 0 ? r : family_new(&journal->family);
+	r = r < 0 ? r : notices_new(&journal->notices);
 	r = r < 0 ? r : start_threads(journal);
 	if (r < 0)
 		return r;
 	*ret = TAKE(journal);
 	return 0;
+}
+
+int journal_add_indexer(struct journal *journal, const char *id, const char *lineage,
+			uint64_t created)
+{
+	struct kin kin = { .created = created };
+
+	strcpy(kin.id, id);
+	strcpy(kin.lineage, lineage);
+	return family_add(journal->family, &kin);
+}
+
+void journal_remove_indexer(struct journal *journal, const char *id)
+{
+	struct kin kin;
+
+	if (!family_remove(journal->family, id, &kin) || journal->source.directory)
+		return;
+	notices_put_deleted(journal->notices, &kin);
+	pthread_mutex_lock(&journal->lock);
+	pthread_cond_signal(&journal->work);
+	pthread_mutex_unlock(&journal->lock);
 }

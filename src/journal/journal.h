@@ -89,6 +89,17 @@ struct log_sink {
  */
 int journal_new(const struct journal_source *source, struct journal **ret);
 
+/*
+ * An indexer is there: at the start, and before its unit is started for the first time. `lineage`
+ * as in lineage.h, `created` in microseconds since the epoch. 0 or -ENOMEM. Any thread.
+ */
+int journal_add_indexer(struct journal *journal, const char *id, const char *lineage,
+			uint64_t created);
+
+/* It is deleted, which the journal is told. Before log_stream_finish() of its streams. Any thread.
+ */
+void journal_remove_indexer(struct journal *journal, const char *id);
+
 /* Stops the threads and frees; all streams must be closed. Takes NULL, returns NULL. */
 struct journal *journal_free(struct journal *journal);
 

@@ -41,6 +41,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "journal/notice.h"
 #include "journal/reader.h"
 
 /* Records that a stream catches up before it is another one's turn. */
@@ -118,6 +119,8 @@ TAILQ_HEAD(stream_list, log_stream);
 
 struct journal {
 	struct journal_source source; /* owned strings */
+	struct family *family;
+	struct notices *notices;
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* the queue has a stream, or the end has come */
 	struct stream_list queue;

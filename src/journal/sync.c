@@ -90,8 +90,11 @@ void journal_synchronize(struct journal *journal, uint64_t since)
 	/* Many streams finish together when a tree is deleted: one call does for all that wait. */
 	pthread_mutex_lock(&journal->sync_lock);
 	now = now_usec(CLOCK_MONOTONIC);
-	if (journal->synced <= since && synchronize(NULL) == 0 &&
-	    synchronize_namespace(journal->source.log_namespace) == 0)
-		journal->synced = now;
+	if (journal->synced <= since) {
+		notices_send(journal->notices);
+		if (synchronize(NULL) == 0 &&
+		    synchronize_namespace(journal->source.log_namespace) == 0)
+			journal->synced = now;
+	}
 	pthread_mutex_unlock(&journal->sync_lock);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "journal/journal.h"
 #include "manager/private.h"
 #include "systemd/state-directory.h"
 
@@ -499,7 +500,8 @@ static void act_remove(struct entry *entry)
 	credential_remove(manager->config.credentials_dir, uid, entry->row.started_run);
 	credential_remove(manager->config.credentials_dir, uid, entry->row.run);
 	credential_remove(manager->config.credentials_dir, uid, entry->written_run);
-	log_info("indexers/%s is deleted", entry->row.definition->id);
+	/* Before its streams are told that they end; see journal.h. */
+	journal_remove_indexer(manager->config.journal, entry->row.definition->id);
 
 	/* Readers must not see it any more when the answer is there. */
 	view_unref(TAKE(entry->view));

@@ -8,6 +8,7 @@
 #include <systemd/sd-id128.h>
 
 #include "common/log.h"
+#include "journal/journal.h"
 #include "manager/private.h"
 #include "model/exit.h"
 
@@ -63,6 +64,17 @@ void entry_lineage(const struct entry *entry, char ret[LINEAGE_MAX])
 		p += sprintf(p, "%s%s", levels[n]->row.definition->uid, n > 0 ? "/" : "");
 }
 
+/* Tells the journal whose the unit is. */
+static int introduce(const struct entry *entry)
+{
+	const struct definition *definition = entry->row.definition;
+	char lineage[LINEAGE_MAX];
+
+	entry_lineage(entry, lineage);
+	return journal_add_indexer(entry->manager->config.journal, definition->id, lineage,
+				   definition->create_time);
+}
+
 int entry_add(struct manager *manager, struct registry_row *row, struct entry **ret)
 {
 	struct entry *entry = calloc(1, sizeof(*entry)), **entries;
@@ -79,9 +91,13 @@ int entry_add(struct manager *manager, struct registry_row *row, struct entry **
 	entry->manager = manager;
 	unit_state_init(&entry->unit);
 	entry->row = *row;
-	*row = (struct registry_row){};
 	if (entry->row.definition->spawned_by)
 		entry->parent = entry_find(manager, entry->row.definition->spawned_by);
+	if (introduce(entry) < 0) {
+		free(entry);
+		return -ENOMEM;
+	}
+	*row = (struct registry_row){};
 	if (entry->parent)
 		entry->parent->n_children++;
 	for (struct entry *above = entry->parent; above; above = above->parent)

@@ -21,6 +21,7 @@
 #include "model/update.h"
 #include "systemd/unit-log.h"
 
+struct journal;
 struct manager;
 
 /*
@@ -41,6 +42,7 @@ struct manager_config {
 	const char *runner_address;	 /* gRPC target that indexers are given */
 	const char *exec_path;		 /* indexer-exec */
 	const char *unit_group;		 /* supplementary group of indexers' units */
+	struct journal *journal;	 /* is told whose the units are; outlives the manager */
 	size_t max_indexers;
 	struct manager_quotas quotas;
 	struct unit_log log; /* of units that are started from now on */
