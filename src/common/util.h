@@ -80,6 +80,16 @@ static inline const char *decimal_read(const char *p, const char *end, uint64_t 
 	return p;
 }
 
+/* A number for a table: FNV-1a. */
+static inline uint32_t text_hash(const char *s)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *s; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619U;
+	return hash;
+}
+
 /* The time of clock, in microseconds. */
 static inline uint64_t now_usec(clockid_t clock)
 {

@@ -34,7 +34,8 @@ static int open_reader(struct log_stream *stream)
 
 	if (stream->reader)
 		return 0;
-	r = reader_new(&stream->journal->source, &stream->query, &stream->place, &stream->reader);
+	r = reader_new(&stream->journal->source, stream->journal->family, &stream->query,
+		       &stream->place, &stream->reader);
 	if (r < 0)
 		return r;
 	atomic_fetch_add(&stream->journal->open_readers, 1);
@@ -46,7 +47,8 @@ static int read_slice(struct log_stream *stream)
 	struct reader_record record;
 	int r;
 
-	for (unsigned i = 0; i < SLICE_RECORDS; i++) {
+	stream->recounts = 0;
+	for (unsigned i = 0; i < SLICE_RECORDS && stream->recounts < SLICE_RECOUNTS; i++) {
 		if (atomic_load_explicit(&stream->closed, memory_order_relaxed))
 			return -ECANCELED;
 		r = reader_next(stream->reader, &record);

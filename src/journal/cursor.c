@@ -15,6 +15,7 @@
 #include "journal/cursor.h"
 
 #define VERSION	       0x20
+#define VERSION_TREE   0x40 /* of a recursive stream */
 #define VERSION_MASK   0xe0
 #define FLAG_INCLUSIVE 0x01
 #define FLAG_ENDED     0x02
@@ -122,8 +123,8 @@ void log_cursor_format(const struct log_mark *mark, const char *uid, char text[L
 	const struct log_numbers *numbers = &mark->numbers;
 	uint8_t bytes[BYTES], *p = bytes;
 
-	*p = (uint8_t)(VERSION | (mark->inclusive ? FLAG_INCLUSIVE : 0) |
-		       (numbers->ended ? FLAG_ENDED : 0));
+	*p = (uint8_t)((mark->recursive ? VERSION_TREE : VERSION) |
+		       (mark->inclusive ? FLAG_INCLUSIVE : 0) | (numbers->ended ? FLAG_ENDED : 0));
 	for (int i = 0; i < CLASS_N; i++)
 		*p |= (uint8_t)(numbers->known[i] ? FLAG_KNOWN << i : 0);
 	p++;
@@ -150,7 +151,9 @@ int log_cursor_parse(const char *text, const char *uid, struct log_mark *ret)
 	if (decode(text, bytes) < 0)
 		return -EINVAL;
 	(void)put_number(check, hash(bytes, SEALED), SEAL_SIZE);
-	if ((bytes[0] & VERSION_MASK) != VERSION || memcmp(check, bytes + SEALED, SEAL_SIZE) != 0)
+	mark.recursive = (bytes[0] & VERSION_MASK) == VERSION_TREE;
+	if ((!mark.recursive && (bytes[0] & VERSION_MASK) != VERSION) ||
+	    memcmp(check, bytes + SEALED, SEAL_SIZE) != 0)
 		return -EINVAL;
 	(void)put_number(check, hash(uid, strlen(uid)), UID_HASH_SIZE);
 	if (memcmp(check, bytes + SEALED - UID_HASH_SIZE, UID_HASH_SIZE) != 0)

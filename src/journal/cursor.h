@@ -38,6 +38,7 @@ uint64_t log_invocation(const char *id, size_t size);
 struct log_mark {
 	struct position at;
 	bool inclusive;
+	bool recursive; /* of a recursive stream; the numbers are those of the record's indexer */
 	struct log_numbers numbers;
 };
 

@@ -16,9 +16,9 @@
 /* Deleted ones that are remembered: more than are deleted while a reader lags behind. */
 #define FORMER_MAX 1024
 
-struct member {
-	LIST_ENTRY(member) link;	 /* of its bucket; the last one created first */
-	TAILQ_ENTRY(member) former_link; /* of those deleted, the first deleted first */
+struct relative {
+	LIST_ENTRY(relative) link;	   /* of its bucket; the last one created first */
+	TAILQ_ENTRY(relative) former_link; /* of those deleted, the first deleted first */
 	bool former;
 	uint64_t created;
 	char id[ID_MAX];
@@ -27,8 +27,8 @@ struct member {
 
 struct family {
 	pthread_mutex_t lock;
-	LIST_HEAD(, member) buckets[BUCKETS];
-	TAILQ_HEAD(, member) former;
+	LIST_HEAD(, relative) buckets[BUCKETS];
+	TAILQ_HEAD(, relative) former;
 	size_t n_former;
 };
 
@@ -46,47 +46,38 @@ int family_new(struct family **ret)
 
 struct family *family_free(struct family *family)
 {
-	struct member *member;
+	struct relative *relative;
 
 	if (!family)
 		return NULL;
 	for (size_t i = 0; i < BUCKETS; i++)
-		while ((member = LIST_FIRST(&family->buckets[i]))) {
-			LIST_REMOVE(member, link);
-			free(member);
+		while ((relative = LIST_FIRST(&family->buckets[i]))) {
+			LIST_REMOVE(relative, link);
+			free(relative);
 		}
 	pthread_mutex_destroy(&family->lock);
 	free(family);
 	return NULL;
 }
 
-static size_t bucket_of(const char *id)
+static void copy(const struct relative *relative, struct kin *ret)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (; *id; id++)
-		hash = (hash ^ (unsigned char)*id) * 16777619U;
-	return hash % BUCKETS;
-}
-
-static void copy(const struct member *member, struct kin *ret)
-{
-	strcpy(ret->id, member->id);
-	strcpy(ret->lineage, member->lineage);
-	ret->created = member->created;
+	strcpy(ret->id, relative->id);
+	strcpy(ret->lineage, relative->lineage);
+	ret->created = relative->created;
 }
 
 int family_add(struct family *family, const struct kin *kin)
 {
-	struct member *member = malloc(sizeof(*member) + strlen(kin->lineage) + 1);
+	struct relative *relative = malloc(sizeof(*relative) + strlen(kin->lineage) + 1);
 
-	if (!member)
+	if (!relative)
 		return -ENOMEM;
-	*member = (struct member){ .created = kin->created };
-	strcpy(member->id, kin->id);
-	strcpy(member->lineage, kin->lineage);
+	*relative = (struct relative){ .created = kin->created };
+	strcpy(relative->id, kin->id);
+	strcpy(relative->lineage, kin->lineage);
 	pthread_mutex_lock(&family->lock);
-	LIST_INSERT_HEAD(&family->buckets[bucket_of(kin->id)], member, link);
+	LIST_INSERT_HEAD(&family->buckets[text_hash(kin->id) % BUCKETS], relative, link);
 	pthread_mutex_unlock(&family->lock);
 	return 0;
 }
@@ -94,7 +85,7 @@ int family_add(struct family *family, const struct kin *kin)
 /* With the lock held. */
 static void forget_oldest(struct family *family)
 {
-	struct member *oldest = TAILQ_FIRST(&family->former);
+	struct relative *oldest = TAILQ_FIRST(&family->former);
 
 	TAILQ_REMOVE(&family->former, oldest, former_link);
 	LIST_REMOVE(oldest, link);
@@ -104,37 +95,37 @@ static void forget_oldest(struct family *family)
 
 bool family_remove(struct family *family, const char *id, struct kin *ret)
 {
-	struct member *member;
+	struct relative *relative;
 
 	pthread_mutex_lock(&family->lock);
-	LIST_FOREACH(member, &family->buckets[bucket_of(id)], link)
-	if (!member->former && streq(member->id, id))
-		break;
-	if (member) {
-		copy(member, ret);
-		member->former = true;
-		TAILQ_INSERT_TAIL(&family->former, member, former_link);
+	relative = LIST_FIRST(&family->buckets[text_hash(id) % BUCKETS]);
+	while (relative && (relative->former || !streq(relative->id, id)))
+		relative = LIST_NEXT(relative, link);
+	if (relative) {
+		copy(relative, ret);
+		relative->former = true;
+		TAILQ_INSERT_TAIL(&family->former, relative, former_link);
 		if (++family->n_former > FORMER_MAX)
 			forget_oldest(family);
 	}
 	pthread_mutex_unlock(&family->lock);
-	return member != NULL;
+	return relative != NULL;
 }
 
 bool family_find(struct family *family, const char *id, uint64_t time, struct kin *ret)
 {
-	struct member *member;
+	struct relative *relative;
 
 	pthread_mutex_lock(&family->lock);
 	/*
 	 * The time of a deletion does not count: a journald that is busy takes the last records in
 	 * later than that.
 	 */
-	LIST_FOREACH(member, &family->buckets[bucket_of(id)], link)
-	if (member->created <= time && streq(member->id, id))
-		break;
-	if (member)
-		copy(member, ret);
+	relative = LIST_FIRST(&family->buckets[text_hash(id) % BUCKETS]);
+	while (relative && (relative->created > time || !streq(relative->id, id)))
+		relative = LIST_NEXT(relative, link);
+	if (relative)
+		copy(relative, ret);
 	pthread_mutex_unlock(&family->lock);
-	return member != NULL;
+	return relative != NULL;
 }

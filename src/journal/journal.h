@@ -4,7 +4,8 @@
  * One thread follows the live journal for all streams; a few worker threads serve streams that
  * start in the past or have fallen behind, each from its own position, until they have caught up
  * and join the live reader. A stream is about one indexer, by uid (the record's INDEXER_UID=
- * field), so an earlier indexer of the same id has other logs.
+ * field), so an earlier indexer of the same id has other logs; or about one and all below it, by
+ * the same uid in their lineages.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -35,24 +36,24 @@ enum log_event {
 	LOG_STARTED = 1, /* an invocation of the unit begins */
 	LOG_EXITED = 2,	 /* it has ended, and no process of it is left */
 	LOG_LOST = 3,	 /* lines that were written are not in the journal */
-	LOG_DELETED = 4, /* the indexer is gone; the last record */
+	LOG_DELETED = 4, /* the indexer is gone; its last record */
 };
 
 struct log_query {
 	char uid[ID128_TEXT_MAX];
-	char id[ID_MAX];       /* "": no events of its unit */
-	uint64_t created;      /* microseconds since the epoch: before that the id was another's */
-	enum level level;      /* minimum; LEVEL_UNKNOWN is everything. Events always pass */
-	uint64_t since;	       /* microseconds since the epoch; 0: from the first record on */
-	int32_t tail;	       /* the last N lines that pass the level; 0: all. `since` and `tail`
-				  together: both hold */
+	char id[ID_MAX];  /* "": no events of its unit */
+	bool recursive;	  /* and of all that are below it at the time, in the journal's order */
+	enum level level; /* minimum; LEVEL_UNKNOWN is everything. Events always pass */
+	uint64_t since;	  /* microseconds since the epoch; 0: from the first record on */
+	int32_t tail;	  /* the last N lines that pass the level; 0: all. `since` and `tail`
+			     together: both hold */
 	struct log_mark after; /* where an earlier stream ended, if it is set; without the others */
 	bool follow;
 };
 
 /* One record, lent for the duration of the call. */
 struct log_record {
-	const char *id; /* the indexer's */
+	const char *id; /* the indexer's; of a recursive stream, that of the one that it is about */
 	enum log_event event;
 	enum level level;    /* LEVEL_UNKNOWN: an event has none */
 	const char *content; /* not terminated; may be any bytes but never NUL-checked: see rpc */

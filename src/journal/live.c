@@ -25,9 +25,8 @@ struct live {
 	struct reader *reader;	   /* NULL while there is no stream */
 	struct reader_record last; /* the one of the last step, */
 	bool has_last;		   /* if that yielded one */
-	unsigned n_streams;
+	unsigned n_streams, n_recursive;
 	struct stream_list buckets[BUCKETS]; /* by uid */
-	struct stream_list units[BUCKETS];   /* by id */
 	struct stream_list unflushed;
 };
 
@@ -44,11 +43,7 @@ void live_wake(struct journal *journal)
 
 static struct stream_list *find(struct stream_list lists[BUCKETS], const char *key)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * 16777619U;
-	return &lists[hash % BUCKETS];
+	return &lists[text_hash(key) % BUCKETS];
 }
 
 static void flush_one(struct live *live, struct log_stream *stream)
@@ -73,8 +68,8 @@ static void detach(struct live *live, struct log_stream *stream)
 {
 	flush_one(live, stream);
 	TAILQ_REMOVE(find(live->buckets, stream->query.uid), stream, live_link);
-	TAILQ_REMOVE(find(live->units, stream->query.id), stream, unit_link);
 	live->n_streams--;
+	live->n_recursive -= stream->query.recursive;
 }
 
 /*
@@ -136,7 +131,7 @@ static void give(struct live *live, struct log_stream *stream, const struct read
 	if (is_given(live, stream, record))
 		return;
 	r = stream_take(stream, live->reader, record);
-	if (r == -ESTALE)
+	if (r == -ESTALE || r == -ENOMEM)
 		leave_behind(live, stream);
 	else if (r == -EAGAIN)
 		leave(live, stream, true, STREAM_PARKED);
@@ -146,44 +141,32 @@ static void give(struct live *live, struct log_stream *stream, const struct read
 		TAILQ_INSERT_TAIL(&live->unflushed, stream, flush_link);
 }
 
-static void dispatch_event(struct live *live, const struct reader_record *record)
+static void dispatch_to(struct live *live, const char *uid, const struct reader_record *record)
 {
-	struct stream_list *list = find(live->units, record->id);
-	struct log_stream *stream, *next;
-
-	for (stream = TAILQ_FIRST(list); stream; stream = next) {
-		next = TAILQ_NEXT(stream, unit_link);
-		if (streq(stream->query.id, record->id))
-			give(live, stream, record);
-	}
-}
-
-static void dispatch_line(struct live *live, const struct reader_record *record)
-{
-	struct stream_list *list = find(live->buckets, record->uid);
+	struct stream_list *list = find(live->buckets, uid);
 	struct log_stream *stream, *next;
 
 	for (stream = TAILQ_FIRST(list); stream; stream = next) {
 		next = TAILQ_NEXT(stream, live_link);
-		if (streq(stream->query.uid, record->uid))
+		if (streq(stream->query.uid, uid) && query_is_about(&stream->query, record))
 			give(live, stream, record);
 	}
 }
 
+/* To the streams about the indexer itself, and to the recursive ones of those above it. */
 static void dispatch(struct live *live, const struct reader_record *record)
 {
-	if (record->log.event == LOG_LINE)
-		dispatch_line(live, record);
-	else
-		dispatch_event(live, record);
-}
+	char uid[ID128_TEXT_MAX] = "";
+	size_t n_above;
 
-/* Whether the live reader's last record may be one for the stream. */
-static bool is_about(const struct reader_record *record, const struct log_stream *stream)
-{
-	if (record->log.event == LOG_LINE)
-		return streq(record->uid, stream->query.uid);
-	return streq(record->id, stream->query.id);
+	dispatch_to(live, record->uid, record);
+	if (live->n_recursive == 0)
+		return;
+	n_above = lineage_levels(record->lineage);
+	for (size_t i = 0; i + 1 < n_above; i++) {
+		memcpy(uid, lineage_at(record->lineage, i), sizeof(uid) - 1);
+		dispatch_to(live, uid, record);
+	}
 }
 
 /* --- joining ------------------------------------------------------------------------------- */
@@ -197,7 +180,7 @@ static void join(struct live *live, struct log_stream *stream)
 
 	if (!live->reader) {
 		live->has_last = false;
-		r = reader_new_live(&journal->source, &live->reader);
+		r = reader_new_live(&journal->source, journal->family, &live->reader);
 	}
 	if (r < 0) {
 		stream_end(stream, r);
@@ -220,9 +203,9 @@ static void join(struct live *live, struct log_stream *stream)
 	}
 	stream->skipping = true;
 	TAILQ_INSERT_TAIL(find(live->buckets, stream->query.uid), stream, live_link);
-	TAILQ_INSERT_TAIL(find(live->units, stream->query.id), stream, unit_link);
 	live->n_streams++;
-	if (live->has_last && is_about(&live->last, stream))
+	live->n_recursive += stream->query.recursive;
+	if (live->has_last && query_is_about(&stream->query, &live->last))
 		give(live, stream, &live->last);
 }
 
@@ -339,10 +322,8 @@ void *live_thread(void *userdata)
 	struct live live = { .journal = userdata };
 
 	TAILQ_INIT(&live.unflushed);
-	for (size_t i = 0; i < BUCKETS; i++) {
+	for (size_t i = 0; i < BUCKETS; i++)
 		TAILQ_INIT(&live.buckets[i]);
-		TAILQ_INIT(&live.units[i]);
-	}
 
 	while (!atomic_load(&live.journal->stopping)) {
 		int r = 0;

@@ -11,6 +11,8 @@
 
 #include "common/util.h"
 #include "journal/access.h"
+#include "journal/notice.h"
+#include "journal/owner.h"
 #include "journal/reader.h"
 #include "model/names.h"
 
@@ -25,9 +27,9 @@
  */
 #define FRESH_USEC (10 * USEC_PER_SEC)
 
-/* Invocations that may end at one time: of one indexer, and of all. */
+/* Invocations that may end at one time: of one indexer, and of many. */
 #define ENDINGS	     1
-#define ENDINGS_LIVE 64
+#define ENDINGS_MANY 64
 
 struct reader {
 	sd_journal *j;
@@ -41,6 +43,8 @@ struct reader {
 	uint64_t moment_invocation, moment_line; /* and which line that is */
 	unsigned steps, errors;
 	struct record_reader record;
+	struct owner_finder *owners;
+	struct kin kin; /* whose the last event was */
 
 	bool sparse; /* only lines of the query's level are matched */
 
@@ -60,6 +64,47 @@ bool query_wants(const struct log_query *query, const struct log_record *record)
 {
 	return (record->event != LOG_LINE || record->level >= query->level) &&
 	       record->time >= query->since;
+}
+
+bool query_is_about(const struct log_query *query, const struct reader_record *record)
+{
+	bool own = streq(record->uid, query->uid);
+
+	/* The end of the one that the stream is about is the end of the stream. */
+	if (record->log.event == LOG_DELETED && own)
+		return false;
+	if (!query->recursive)
+		return own && record->log.event != LOG_DELETED;
+	return *record->id && lineage_has(record->lineage, query->uid);
+}
+
+/* --- records ------------------------------------------------------------------------------- */
+
+static bool is_of_manager(const struct reader_record *record)
+{
+	return record->log.event == LOG_STARTED || record->log.event == LOG_EXITED;
+}
+
+/* Finds out whose the event is, which says only the unit's name. */
+static bool attribute(struct reader *reader, struct reader_record *record)
+{
+	if (!owner_find(reader->owners, record->id, record->log.time, &reader->kin))
+		return false;
+	(void)snprintf(record->uid, sizeof(record->uid), "%s", lineage_own(reader->kin.lineage));
+	record->lineage = reader->kin.lineage;
+	return true;
+}
+
+/* As record_read(), of what the query is about. */
+static int read_current(struct reader *reader, struct reader_record *ret)
+{
+	int r = record_read(&reader->record, reader->j, ret);
+
+	if (r != READER_RECORD)
+		return r;
+	if (is_of_manager(ret) && !attribute(reader, ret))
+		return READER_PASSED;
+	return !reader->query || query_is_about(reader->query, ret) ? r : READER_PASSED;
 }
 
 /* --- places -------------------------------------------------------------------------------- */
@@ -221,7 +266,7 @@ static int step_back(struct reader *reader, struct reader_record *record)
 	}
 	if (is_before_place(reader))
 		return READER_PASSED;
-	r = record_read(&reader->record, reader->j, record);
+	r = read_current(reader, record);
 	if (r != READER_RECORD)
 		return r;
 	if (record->log.event != LOG_LINE)
@@ -279,7 +324,7 @@ static bool may_hide(struct reader *reader, const struct reader_record *record)
 {
 	struct position at;
 
-	return (reader->record.of_manager || reader->sparse) &&
+	return (!reader->record.of_unit || reader->sparse) &&
 	       is_fresh(record->log.time, FRESH_USEC) && current_position(reader, &at) == 0 &&
 	       (!reader->looked.is_set || position_compare(&at, &reader->looked) > 0);
 }
@@ -300,7 +345,7 @@ static int look_back(struct reader *reader, struct reader_record *record)
 	if (r == 0) /* before the first record; a step forward would leave that one out */
 		r = sd_journal_seek_head(reader->j);
 	r = r < 0 ? r : sd_journal_next(reader->j);
-	return r <= 0 ? r : record_read(&reader->record, reader->j, record);
+	return r <= 0 ? r : read_current(reader, record);
 }
 
 /* --- what two journalds write side by side --------------------------------------------------- */
@@ -335,7 +380,7 @@ static bool hold_back(struct reader *reader)
 /* Reads the current record, or one before it that was passed over. As record_read(). */
 static int read_forward(struct reader *reader, struct reader_record *ret)
 {
-	int r = record_read(&reader->record, reader->j, ret);
+	int r = read_current(reader, ret);
 
 	if (r > 0 && (reader->held_time > 0 || may_hide(reader, ret)))
 		r = look_back(reader, ret);
@@ -398,6 +443,7 @@ struct reader *reader_free(struct reader *reader)
 		return NULL;
 	sd_journal_close(reader->j);
 	record_reader_clear(&reader->record);
+	owner_finder_free(reader->owners);
 	free(reader);
 	return NULL;
 }
@@ -455,17 +501,33 @@ static int match_priorities(struct reader *reader)
 	return r;
 }
 
+/* All that is not in the list of lines: what PID 1 says, and of a tree what the daemon does. */
+static int match_events(struct reader *reader, const struct log_query *query, const char *lines)
+{
+	int r;
+
+	if (isempty(query->id))
+		return 0;
+	if (!query->recursive) {
+		r = event_match_unit(reader->j, query->id);
+		return r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	}
+	r = event_match_all(reader->j);
+	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, "MESSAGE_ID=" NOTICE_DELETED_ID, 0);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, lines, 0);
+	return r < 0 ? r : sd_journal_add_disjunction(reader->j);
+}
+
 /* The lines last: see may_hide(). */
 static int match_query(struct reader *reader, const struct log_query *query)
 {
-	char match[sizeof(INDEXER_FIELD_UID "=") + ID128_TEXT_MAX];
-	int r = 0;
+	char match[sizeof(INDEXER_FIELD_TREE "=") + ID128_TEXT_MAX];
+	int r;
 
-	if (!isempty(query->id)) {
-		r = event_match_unit(reader->j, query->id);
-		r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
-	}
-	(void)snprintf(match, sizeof(match), INDEXER_FIELD_UID "=%s", query->uid);
+	(void)snprintf(match, sizeof(match), "%s=%s",
+		       query->recursive ? INDEXER_FIELD_TREE : INDEXER_FIELD_UID, query->uid);
+	r = match_events(reader, query, match);
 	r = r < 0 ? r : sd_journal_add_match(reader->j, match, 0);
 	if (r >= 0 && reader->sparse)
 		r = match_priorities(reader);
@@ -490,14 +552,16 @@ static int seek(struct reader *reader)
 	return sd_journal_seek_head(reader->j);
 }
 
-int reader_new(const struct journal_source *source, const struct log_query *query,
-	       const struct place *place, struct reader **ret)
+int reader_new(const struct journal_source *source, struct family *family,
+	       const struct log_query *query, const struct place *place, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(source, ENDINGS, &reader);
+	int r = open_journal(source, query->recursive ? ENDINGS_MANY : ENDINGS, &reader);
 
+	r = r < 0 ? r : owner_finder_new(source->directory, family, true, &reader->owners);
 	if (r < 0)
 		return r;
+	reader->record.wants_lineage = query->recursive;
 	reader->query = query;
 	reader->place = *place;
 	if (!reader->place.started) {
@@ -519,14 +583,19 @@ int reader_new(const struct journal_source *source, const struct log_query *quer
 	return 0;
 }
 
-int reader_new_live(const struct journal_source *source, struct reader **ret)
+int reader_new_live(const struct journal_source *source, struct family *family, struct reader **ret)
 {
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	int r = open_journal(source, ENDINGS_LIVE, &reader);
+	int r = open_journal(source, ENDINGS_MANY, &reader);
 
+	r = r < 0 ? r : owner_finder_new(source->directory, family, false, &reader->owners);
 	if (r < 0)
 		return r;
+	/* Always: the last record may be given to a recursive stream that comes later. */
+	reader->record.wants_lineage = true;
 	r = event_match_all(reader->j);
+	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, "MESSAGE_ID=" NOTICE_DELETED_ID, 0);
 	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
 	r = r < 0 ? r : sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" INDEXER_SLICE, 0);
 	if (r < 0)

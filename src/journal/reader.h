@@ -11,6 +11,7 @@
 #pragma once
 
 #include "common/cleanup.h"
+#include "journal/family.h"
 #include "journal/journal.h"
 #include "journal/position.h"
 #include "journal/record.h"
@@ -28,15 +29,16 @@ struct place {
 };
 
 /*
- * Opens the journal for a stream, at the place. Source and query are not copied and must outlive
- * the reader. Returns 0 or a negative errno; -EACCES where the journal is there and cannot be read.
- * No journal at all is not an error.
+ * Opens the journal for a stream, at the place. Source and query are not copied; they and the
+ * family must outlive the reader. Returns 0 or a negative errno; -EACCES where the journal is there
+ * and cannot be read. No journal at all is not an error.
  */
-int reader_new(const struct journal_source *source, const struct log_query *query,
-	       const struct place *place, struct reader **ret);
+int reader_new(const struct journal_source *source, struct family *family,
+	       const struct log_query *query, const struct place *place, struct reader **ret);
 
 /* Opens the journal for the records of all indexers, at its last one. As reader_new(). */
-int reader_new_live(const struct journal_source *source, struct reader **ret);
+int reader_new_live(const struct journal_source *source, struct family *family,
+		    struct reader **ret);
 
 struct reader *reader_free(struct reader *reader);
 DEFINE_CLEANUP(struct reader, reader_free);
@@ -86,5 +88,8 @@ uint64_t reader_timeout(struct reader *reader);
 /* Takes notice of new, renamed and removed files: when the descriptor is readable. */
 int reader_process(struct reader *reader);
 
-/* Whether a query wants a record, by its level and time; not by its uid. */
+/* Whether a record is of the indexer, or of the tree, that a query is about. */
+bool query_is_about(const struct log_query *query, const struct reader_record *record);
+
+/* Whether a query wants such a record, by its level and time. */
 bool query_wants(const struct log_query *query, const struct log_record *record);

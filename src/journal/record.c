@@ -6,7 +6,9 @@
  * INDEXER_UID= into a record of its own, so the field alone proves nothing. journald adds the
  * unit's own INDEXER_UID= to every record from indexer.slice (LogExtraFields=), and _SYSTEMD_SLICE=
  * cannot be made up: a record of that slice with one value is true, with two it is forged and
- * dropped. Nor can _PID= and _SYSTEMD_UNIT= be, by which PID 1's own records are known.
+ * dropped. So it is with INDEXER_ID= and INDEXER_LINEAGE=. INDEXER_TREE= is there to be matched,
+ * and is not looked at. Nor can _PID= and _SYSTEMD_UNIT= be made up, by which PID 1's own records
+ * and the daemon's (notice.h) are known.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,6 +17,7 @@
 #include <string.h>
 
 #include "common/util.h"
+#include "journal/notice.h"
 #include "journal/record.h"
 #include "model/names.h"
 
@@ -25,14 +28,14 @@
 #define LINE_DIGITS_MAX 14
 
 struct fields {
-	bool has_message, in_slice, is_trace;
+	bool has_message, in_slice, is_trace, is_deletion;
 	int priority; /* -1: none */
-	unsigned n_uids;
+	unsigned n_uids, n_ids, n_lineages;
 	uint64_t invocation;
 	unsigned n_numbers[CLASS_N];
 	struct line_numbers numbers;
-	bool of_init, of_pid_1;
-	char uid[ID128_TEXT_MAX];
+	bool of_init, of_pid_1, of_daemon;
+	char uid[ID128_TEXT_MAX], id[ID_MAX];
 };
 
 static int take_message(struct record_reader *reader, const char *value, size_t size,
@@ -113,6 +116,36 @@ static int take_unit(struct record_reader *reader, const char *value, size_t siz
 {
 	(void)reader;
 	fields->of_init = is_value(value, size, "init.scope");
+	fields->of_daemon = is_value(value, size, DAEMON_UNIT);
+	return 0;
+}
+
+static int take_message_id(struct record_reader *reader, const char *value, size_t size,
+			   struct fields *fields)
+{
+	(void)reader;
+	fields->is_deletion = is_value(value, size, NOTICE_DELETED_ID);
+	return 0;
+}
+
+static int take_id(struct record_reader *reader, const char *value, size_t size,
+		   struct fields *fields)
+{
+	(void)reader;
+	fields->n_ids++;
+	if (size < sizeof(fields->id)) {
+		memcpy(fields->id, value, size);
+		fields->id[size] = '\0';
+	}
+	return 0;
+}
+
+static int take_lineage(struct record_reader *reader, const char *value, size_t size,
+			struct fields *fields)
+{
+	fields->n_lineages++;
+	if (reader->wants_lineage)
+		(void)lineage_parse(value, size, reader->lineage);
 	return 0;
 }
 
@@ -176,6 +209,9 @@ static const struct {
 	FIELD("PRIORITY", take_priority),
 	FIELD(INDEXER_FIELD_LEVEL, take_level),
 	FIELD(INDEXER_FIELD_UID, take_uid),
+	FIELD(INDEXER_FIELD_ID, take_id),
+	FIELD(INDEXER_FIELD_LINEAGE, take_lineage),
+	FIELD("MESSAGE_ID", take_message_id),
 	FIELD("_SYSTEMD_SLICE", take_slice),
 	FIELD(INDEXER_FIELD_LINE, take_line),
 	FIELD(INDEXER_FIELD_WARNINGS, take_warnings),
@@ -210,10 +246,40 @@ static int read_event(struct record_reader *reader, sd_journal *j, struct reader
 	ret->log.level = LEVEL_UNKNOWN;
 	ret->log.content = event->text;
 	ret->log.content_size = strlen(event->text);
-	ret->uid[0] = '\0';
 	strcpy(ret->id, event->id);
 	ret->invocation = event->invocation;
 	return READER_RECORD;
+}
+
+/* Whether what the record says of its indexer is one's word who may say it. */
+static bool is_true(const struct fields *fields)
+{
+	return fields->has_message && (fields->in_slice || fields->of_daemon) &&
+	       fields->n_uids == 1 && fields->n_ids <= 1 && fields->n_lineages <= 1;
+}
+
+/* What the daemon says. */
+static int read_notice(const struct fields *fields, struct reader_record *ret)
+{
+	static const char content[] = "deleted";
+
+	if (!fields->is_deletion)
+		return READER_PASSED;
+	ret->log.event = LOG_DELETED;
+	ret->log.content = content;
+	ret->log.content_size = strlen(content);
+	return READER_RECORD;
+}
+
+static void read_line(const struct record_reader *reader, const struct fields *fields,
+		      struct reader_record *ret)
+{
+	ret->invocation = fields->invocation;
+	for (int i = 0; i < CLASS_N; i++) /* two are of the program's own making */
+		ret->numbers.n[i] = fields->n_numbers[i] == 1 ? fields->numbers.n[i] : 0;
+	ret->log.level = level_from_priority(fields->priority, fields->is_trace);
+	ret->log.content = reader->content_size ? reader->content : "";
+	ret->log.content_size = reader->content_size;
 }
 
 int record_read(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
@@ -224,7 +290,9 @@ int record_read(struct record_reader *reader, sd_journal *j, struct reader_recor
 	int r;
 
 	*ret = (struct reader_record){ 0 };
-	reader->of_manager = false;
+	ret->lineage = reader->lineage;
+	reader->lineage[0] = '\0';
+	reader->of_unit = true;
 	if (sd_journal_get_realtime_usec(j, &ret->log.time) < 0)
 		return READER_PASSED;
 	sd_journal_restart_data(j);
@@ -233,19 +301,17 @@ int record_read(struct record_reader *reader, sd_journal *j, struct reader_recor
 		if (r < 0)
 			return r;
 	}
-	reader->of_manager = fields.of_init && fields.of_pid_1;
-	if (r == 0 && reader->of_manager)
+	reader->of_unit = !fields.of_daemon && !(fields.of_init && fields.of_pid_1);
+	if (r == 0 && fields.of_init && fields.of_pid_1)
 		return read_event(reader, j, ret);
 	/* A damaged record, or one that does not unpack, is passed over: the next may be whole. */
-	if (r < 0 || !fields.has_message || !fields.in_slice || fields.n_uids != 1)
+	if (r < 0 || !is_true(&fields))
 		return r == -ENOMEM ? r : READER_PASSED;
 	memcpy(ret->uid, fields.uid, sizeof(ret->uid));
-	ret->invocation = fields.invocation;
-	for (int i = 0; i < CLASS_N; i++) /* two are of the program's own making */
-		ret->numbers.n[i] = fields.n_numbers[i] == 1 ? fields.numbers.n[i] : 0;
-	ret->log.level = level_from_priority(fields.priority, fields.is_trace);
-	ret->log.content = reader->content_size ? reader->content : "";
-	ret->log.content_size = reader->content_size;
+	memcpy(ret->id, fields.id, sizeof(ret->id));
+	if (fields.of_daemon)
+		return read_notice(&fields, ret);
+	read_line(reader, &fields, ret);
 	return READER_RECORD;
 }
 

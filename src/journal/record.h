@@ -9,6 +9,7 @@
 #pragma once
 
 #include "journal/event.h"
+#include "model/lineage.h"
 
 /* What reader_next() returns above 0. */
 enum {
@@ -18,19 +19,23 @@ enum {
 
 struct reader_record {
 	struct log_record log;	     /* without its mark and its id; level only of a line */
-	char uid[ID128_TEXT_MAX];    /* the indexer's; "" of an event, */
-	char id[ID_MAX];	     /* which has the id */
+	char uid[ID128_TEXT_MAX];    /* the indexer's; "" of an event as record_read() gives it */
+	char id[ID_MAX];	     /* "" where a line does not tell it */
+	const char *lineage;	     /* the indexer's; "" where it is not told, or not wanted */
 	uint64_t invocation;	     /* as in struct log_numbers */
 	struct line_numbers numbers; /* 0 where indexer-exec has not numbered it */
 };
 
-/* What the last record read has lent out. All zero but for `events`, which it owns. */
+/* What the last record read has lent out. All zero but for `events`, which it owns, and
+ * what the reader says. */
 struct record_reader {
 	char *content;
 	size_t content_size, content_allocated;
 	struct event_reader *events;
 	struct unit_event event;
-	bool of_manager; /* the last one was PID 1's */
+	bool of_unit;	    /* the last one was neither PID 1's nor the daemon's */
+	bool wants_lineage; /* the reader's to say */
+	char lineage[LINEAGE_MAX];
 };
 
 /*

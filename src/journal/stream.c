@@ -15,6 +15,7 @@ void stream_unref(struct log_stream *stream)
 	if (atomic_fetch_sub(&stream->references, 1) > 1)
 		return;
 	stream_close_reader(stream);
+	counts_free(stream->counts);
 	pthread_mutex_destroy(&stream->callback);
 	free(stream);
 }
@@ -34,24 +35,20 @@ int stream_deliver(struct log_stream *stream, const struct log_record *record)
 	return r;
 }
 
-/* Whether PID 1's record is about the stream's indexer, and not about another one of its id. */
-static bool is_own_event(struct log_stream *stream, const struct reader_record *record)
+/*
+ * Whether it is the end of an invocation. systemctl clean ends with "Deactivated successfully.",
+ * too, which is no end of anything.
+ */
+static bool is_end(const struct log_numbers *given, const struct reader_record *record)
 {
-	const struct log_numbers *given = &stream->place.numbers;
-
-	/* systemctl clean ends with "Deactivated successfully.", too, which is no end of anything.
-	 */
-	if (record->log.event == LOG_EXITED && given->invocation != 0)
-		return record->invocation == given->invocation && !given->ended;
-	return record->log.time >= stream->query.created &&
-	       record->log.time <= atomic_load(&stream->removed);
+	return given->invocation == 0 || (record->invocation == given->invocation && !given->ended);
 }
 
 /* How many lines are missing between those given and this one. */
-static uint64_t gap_before(const struct log_stream *stream, const struct reader_record *record)
+static uint64_t gap_before(const struct log_numbers *given, enum level level,
+			   const struct reader_record *record)
 {
-	const struct log_numbers *given = &stream->place.numbers;
-	enum level_class class = class_of_level(stream->query.level);
+	enum level_class class = class_of_level(level);
 	uint64_t number = record->numbers.n[class], last = given->last.n[class];
 
 	if (number == 0 || !given->known[class])
@@ -62,9 +59,8 @@ static uint64_t gap_before(const struct log_stream *stream, const struct reader_
 }
 
 /* A log helper that was killed may have sent its last batch; the next one sends it again. */
-static bool is_resent(const struct log_stream *stream, const struct reader_record *record)
+static bool is_resent(const struct log_numbers *given, const struct reader_record *record)
 {
-	const struct log_numbers *given = &stream->place.numbers;
 	uint64_t line = record->numbers.n[CLASS_ALL], last = given->last.n[CLASS_ALL];
 
 	return line > 0 && given->known[CLASS_ALL] && record->invocation == given->invocation &&
@@ -90,12 +86,13 @@ static int pass(struct log_stream *stream, struct log_record *record)
 	struct place *place = &stream->place;
 	int r;
 
-	record->id = stream->query.id;
+	record->mark.recursive = stream->query.recursive;
 	r = stream_deliver(stream, record);
 	if (r < 0)
 		return r;
 	place->at = record->mark.at;
 	place->inclusive = record->mark.inclusive;
+	place->numbers = record->mark.numbers;
 	place->started = true;
 	place->back = 0;
 	return 0;
@@ -124,9 +121,9 @@ static struct log_numbers numbers_of_new(const struct reader_record *record)
 }
 
 /* Lines that the stream does not look at may have come, so that only its own numbers are known. */
-static void forget_unseen(const struct log_stream *stream, struct log_numbers *numbers)
+static void forget_unseen(enum level level, struct log_numbers *numbers)
 {
-	enum level_class class = class_of_level(stream->query.level);
+	enum level_class class = class_of_level(level);
 
 	for (int i = 0; class != CLASS_ALL && i < CLASS_N; i++)
 		numbers->known[i] = numbers->known[i] && i == (int)class;
@@ -136,26 +133,24 @@ static void forget_unseen(const struct log_stream *stream, struct log_numbers *n
  * Whether an invocation begins with this record. One that has begun already goes on: with two
  * journalds, the first lines may come before PID 1's word for it.
  */
-static bool begins(const struct log_stream *stream, const struct reader_record *record)
+static bool begins(const struct log_numbers *given, const struct reader_record *record)
 {
-	return record->log.event == LOG_STARTED &&
-	       record->invocation != stream->place.numbers.invocation;
+	return record->log.event == LOG_STARTED && record->invocation != given->invocation;
 }
 
-/* What has been given with this record. */
-static struct log_numbers numbers_with(const struct log_stream *stream,
-				       const struct reader_record *record)
+struct log_numbers stream_count(const struct log_numbers *given, enum level level,
+				const struct reader_record *record)
 {
-	struct log_numbers numbers = stream->place.numbers;
+	struct log_numbers numbers = *given;
 
-	if (begins(stream, record))
+	if (begins(given, record))
 		return numbers_of_new(record);
 	if (record->log.event == LOG_EXITED) {
 		numbers.invocation = record->invocation;
 		numbers.ended = true;
 	}
 	if (record->numbers.n[CLASS_ALL] == 0) {
-		forget_unseen(stream, &numbers);
+		forget_unseen(level, &numbers);
 		return numbers;
 	}
 	if (record->invocation != numbers.invocation)
@@ -168,54 +163,184 @@ static struct log_numbers numbers_with(const struct log_stream *stream,
 	return numbers;
 }
 
+/* --- whose numbers ------------------------------------------------------------------------- */
+
+/* Of an indexer of which the stream has had nothing yet. */
+static struct log_numbers numbers_at_start(const struct log_query *query)
+{
+	bool all = query->since == 0 && query->tail == 0;
+
+	/* From the indexer's first record on: its first line is number 1. */
+	return query->after.at.is_set ? query->after.numbers
+				      : (struct log_numbers){ .known = { all, all, all } };
+}
+
+/*
+ * Whether a member may be looked at alone now: on a worker, since it takes its time, and an indexer
+ * can make it necessary as often as it likes. The live thread leaves the record to one.
+ */
+static bool may_recount(struct log_stream *stream)
+{
+	if (stream->state != STREAM_RUNNING)
+		return false;
+	stream->recounts++;
+	return true;
+}
+
+/* 0, or -ESTALE where a worker is to find it out. */
+static int numbers_of_member(struct log_stream *stream, const struct reader_record *record,
+			     struct log_numbers *ret)
+{
+	const struct log_mark *after = &stream->query.after;
+
+	/* With a start it begins anew, with the deletion it ends. */
+	if (!after->at.is_set || record->invocation == after->numbers.invocation)
+		*ret = numbers_at_start(&stream->query);
+	else if (record->log.event == LOG_STARTED || record->log.event == LOG_DELETED)
+		*ret = (struct log_numbers){ 0 };
+	else if (may_recount(stream))
+		*ret = recount_before(stream, record);
+	else if (doubt(stream, record))
+		return -ESTALE;
+	return 0;
+}
+
+/* What the stream has been given of the record's indexer. */
+static int given_of(struct log_stream *stream, const struct reader_record *record,
+		    struct log_mark **ret)
+{
+	struct count *count;
+	bool is_new;
+	int r = 0;
+
+	*ret = &stream->given;
+	if (!stream->query.recursive)
+		return 0;
+	if (!stream->counts && counts_new(&stream->counts) < 0)
+		return -ENOMEM;
+	count = counts_get(stream->counts, record->uid, &is_new);
+	if (!count)
+		return -ENOMEM;
+	*ret = &count->given;
+	if (is_new)
+		r = numbers_of_member(stream, record, &count->given.numbers);
+	if (r < 0)
+		counts_drop(stream->counts, record->uid);
+	return r;
+}
+
+static const char *id_of(const struct log_stream *stream, const struct reader_record *record)
+{
+	return stream->query.recursive ? record->id : stream->query.id;
+}
+
+/* --- taking -------------------------------------------------------------------------------- */
+
 static int pass_lost(struct log_stream *stream, struct reader *reader,
-		     const struct reader_record *record, uint64_t lost)
+		     const struct reader_record *record, struct log_mark *given, uint64_t lost)
 {
 	struct log_record out = { .event = LOG_LOST, .content = "", .lost = lost };
 	int r;
 
+	out.id = id_of(stream, record);
 	out.time = record->log.time;
 	out.mark.inclusive = true; /* this record comes behind the gap */
 	out.mark.numbers = numbers_before(record);
 	reader_locate(reader, record, &out.mark.at);
 	r = pass(stream, &out);
 	if (r == 0)
-		stream->place.numbers = out.mark.numbers;
+		*given = out.mark;
+	return r;
+}
+
+/* Of a tree, lines that were passed over can only be given behind what came instead. */
+int stream_take_late(struct log_stream *stream, struct reader *reader, struct log_mark *given,
+		     const struct reader_record *record)
+{
+	struct log_record out = record->log;
+	int r;
+
+	out.id = id_of(stream, record);
+	out.mark = (struct log_mark){ .at = stream->place.at,
+				      .inclusive = stream->place.inclusive,
+				      .numbers = stream_count(&given->numbers, stream->query.level,
+							      record) };
+	if (!out.mark.at.is_set)
+		reader_locate(reader, record, &out.mark.at);
+	r = pass(stream, &out);
+	if (r == 0)
+		given->numbers = out.mark.numbers;
+	return r;
+}
+
+/* The lines before this one are missing: they are looked for, and what is not there is told. */
+static int fill_gap(struct log_stream *stream, struct reader *reader,
+		    const struct reader_record *record, struct log_mark *given)
+{
+	const enum level level = stream->query.level;
+	uint64_t lost;
+	int r = 0;
+
+	if (stream->query.recursive && may_recount(stream))
+		r = recount_missing(stream, given, record);
+	else if (doubt(stream, record))
+		r = -ESTALE;
+	lost = gap_before(&given->numbers, level, record);
+	return r < 0 || lost == 0 ? r : pass_lost(stream, reader, record, given, lost);
+}
+
+static int take(struct log_stream *stream, struct reader *reader,
+		const struct reader_record *record, struct log_mark *given)
+{
+	const enum level level = stream->query.level;
+	struct log_record out = record->log;
+	int r = 0;
+
+	if (record->log.event == LOG_EXITED && !is_end(&given->numbers, record))
+		return 0;
+	if (is_resent(&given->numbers, record))
+		return 0;
+	if (gap_before(&given->numbers, level, record) > 0)
+		r = fill_gap(stream, reader, record, given);
+	if (r < 0)
+		return r;
+	out.id = id_of(stream, record);
+	out.mark = (struct log_mark){ .numbers = stream_count(&given->numbers, level, record) };
+	if (!query_wants(&stream->query, &record->log)) {
+		given->numbers = out.mark.numbers;
+		if (!stream->query.recursive)
+			stream->place.numbers = out.mark.numbers;
+		return 0;
+	}
+	reader_locate(reader, record, &out.mark.at);
+	r = pass(stream, &out);
+	if (r == 0)
+		*given = out.mark;
 	return r;
 }
 
 int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record)
 {
-	struct log_record out = record->log;
-	uint64_t lost = gap_before(stream, record);
-	int r = 0;
+	struct log_mark *given;
+	int r;
 
-	if (record->log.event != LOG_LINE && !is_own_event(stream, record))
+	/* What only the live reader sees: its numbers do not count among those of the level. */
+	if (stream->query.recursive && class_of_level(stream->query.level) != CLASS_ALL &&
+	    !query_wants(&stream->query, &record->log))
 		return 0;
-	if (is_resent(stream, record))
-		return 0;
-	if (lost > 0) {
-		if (doubt(stream, record))
-			return -ESTALE;
-		r = pass_lost(stream, reader, record, lost);
-	}
-	if (r < 0)
-		return r;
-	out.mark = (struct log_mark){ .numbers = numbers_with(stream, record) };
-	if (query_wants(&stream->query, &record->log)) {
-		reader_locate(reader, record, &out.mark.at);
-		r = pass(stream, &out);
-	}
-	if (r == 0)
-		stream->place.numbers = out.mark.numbers;
+	r = given_of(stream, record, &given);
+	r = r < 0 ? r : take(stream, reader, record, given);
+	if (r == 0 && record->log.event == LOG_DELETED)
+		counts_drop(stream->counts, record->uid);
 	return r;
 }
 
 int stream_take_deleted(struct log_stream *stream)
 {
 	static const char content[] = "deleted";
-	struct log_record record = { .event = LOG_DELETED,
+	struct log_record record = { .id = stream->query.id,
+				     .event = LOG_DELETED,
 				     .content = content,
 				     .content_size = strlen(content),
 				     .time = atomic_load(&stream->removed) };
@@ -347,9 +472,7 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 	stream->userdata = userdata;
 	stream->opened = now_usec(CLOCK_MONOTONIC);
 	atomic_init(&stream->removed, UINT64_MAX);
-	/* From the indexer's first record on: its first line is number 1. */
-	for (int i = 0; i < CLASS_N; i++)
-		stream->place.numbers.known[i] = query->since == 0 && query->tail == 0;
+	stream->given.numbers = stream->place.numbers = numbers_at_start(query);
 	if (query->after.at.is_set)
 		stream->place = (struct place){ .at = query->after.at,
 						.inclusive = query->after.inclusive,

@@ -22,6 +22,9 @@
  * only when its own reader, opened anew, has not found it either. Where only lines of WARNING or
  * ERROR are asked for, it is their numbers among such lines that have no gap.
  *
+ * A recursive stream keeps that for each indexer (counts.h). It is not read anew for one of them:
+ * what is missing is looked for among that one's records alone, and given late (recount.c).
+ *
  * Locks:
  *   journal->lock      states, flags, queue, inbox. Never held over a callback or the disk.
  *   stream->callback   held over each callback; `closed` is set under it, so that close waits for a
@@ -41,11 +44,15 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "journal/counts.h"
 #include "journal/notice.h"
 #include "journal/reader.h"
 
 /* Records that a stream catches up before it is another one's turn. */
 #define SLICE_RECORDS 4096
+
+/* And looks at single members of a tree, each with a reader of its own. */
+#define SLICE_RECOUNTS 16
 
 /*
  * Streams that keep their reader open between two slices; each has all journal files open, and an
@@ -103,6 +110,9 @@ struct log_stream {
 	 */
 	struct reader *reader;
 	struct place place;
+	struct log_mark given; /* as in counts.h, or, of a recursive stream, */
+	struct counts *counts; /* those; NULL until its first record */
+	unsigned recounts;     /* in this turn */
 	bool unflushed;
 	uint64_t doubted_invocation; /* the line before which some are missing, as it seems, */
 	uint64_t doubted_line;
@@ -111,7 +121,6 @@ struct log_stream {
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
 	TAILQ_ENTRY(log_stream) live_link;
-	TAILQ_ENTRY(log_stream) unit_link;
 	TAILQ_ENTRY(log_stream) flush_link;
 };
 
@@ -167,6 +176,19 @@ int stream_deliver(struct log_stream *stream, const struct log_record *record);
 int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record);
 
+/*
+ * What has been given with this record, and before it what `given` says, to a stream of the level.
+ */
+struct log_numbers stream_count(const struct log_numbers *given, enum level level,
+				const struct reader_record *record);
+
+/*
+ * Gives a recursive stream a line that had been passed over, behind what came instead. As
+ * stream_deliver(); *given is then with the line.
+ */
+int stream_take_late(struct log_stream *stream, struct reader *reader, struct log_mark *given,
+		     const struct reader_record *record);
+
 /* Calls the sink's flush() if there was a record since the last time. */
 void stream_flush(struct log_stream *stream);
 
@@ -202,6 +224,18 @@ int stream_catch_up(struct log_stream *stream);
 
 /* Does what a result of stream_catch_up() other than 0 asks for. */
 void stream_settle(struct log_stream *stream, int result);
+
+/* --- recount.c: of a recursive stream, what is about one member alone ---------------------- */
+
+/* What the stream that was given the cursor, or those before it, had of the record's indexer. */
+struct log_numbers recount_before(struct log_stream *stream, const struct reader_record *record);
+
+/*
+ * Looks once more for the lines between those given of the record's indexer and this one, and gives
+ * those that are there. As stream_deliver(), or another negative errno where it cannot be read.
+ */
+int recount_missing(struct log_stream *stream, struct log_mark *given,
+		    const struct reader_record *record);
 
 /* --- the threads: `journal` is the argument ----------------------------------------------- */
 

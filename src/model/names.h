@@ -9,6 +9,9 @@
 /* The slice of all indexers' units. */
 #define INDEXER_SLICE "indexer.slice"
 
+/* The daemon's own unit. */
+#define DAEMON_UNIT "indexerd.service"
+
 /* The supplementary group of every indexer's process; the indexers' socket is open to it alone. */
 #define INDEXER_GROUP "indexerd-unit"
 

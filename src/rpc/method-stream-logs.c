@@ -134,22 +134,11 @@ static void on_flush(void *userdata)
 
 static const struct log_sink sink = { .record = on_record, .end = on_end, .flush = on_flush };
 
-static int check_served(const Indexerd__V1__StreamLogsRequest *request, struct refusal *refusal)
-{
-	if (request->recursive)
-		return refuse(refusal, CODE_UNIMPLEMENTED, "FIELD_NOT_SERVED", "recursive",
-			      "recursive is not served by this version");
-	return 0;
-}
-
 static int read_query(const Indexerd__V1__StreamLogsRequest *request, struct log_query *query,
 		      struct refusal *refusal)
 {
-	int level = (int)request->level, r;
+	int level = (int)request->level;
 
-	r = check_served(request, refusal);
-	if (r != 0)
-		return r;
 	if (level < LEVEL_UNKNOWN || level > LEVEL_ERROR)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "ENUM_INVALID", "level",
 			      "level has no value %d", level);
@@ -163,6 +152,7 @@ static int read_query(const Indexerd__V1__StreamLogsRequest *request, struct log
 	query->level = (enum level)level;
 	query->tail = request->tail;
 	query->follow = !request->no_follow;
+	query->recursive = request->recursive;
 	return convert_to_usec(request->since, "since", &query->since, refusal);
 }
 
@@ -181,6 +171,12 @@ static int read_cursor(const char *cursor, const char *name, struct log_query *q
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "CURSOR_INVALID", "cursor",
 			      "cursor: '%.*s' is not a cursor of this server", LOG_CURSOR_SIZE + 1,
 			      cursor);
+	if (query->after.at.is_set && query->after.recursive != query->recursive)
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "CURSOR_INVALID", "cursor",
+			      "cursor: '%s' is of a stream that was %srecursive, and this one is "
+			      "%s",
+			      cursor, query->recursive ? "not " : "",
+			      query->recursive ? "recursive" : "not");
 	return 0;
 }
 
@@ -232,7 +228,6 @@ int method_stream_logs(struct call *call, const ProtobufCMessage *message, struc
 		return r;
 	strcpy(query.uid, view->definition->uid);
 	strcpy(query.id, view->definition->id);
-	query.created = view->definition->create_time;
 	r = read_cursor(request->cursor, request->parent, &query, refusal);
 	if (r != 0)
 		return r;

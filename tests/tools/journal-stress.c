@@ -11,9 +11,9 @@
  *       streams opened with a tail while lines are written, one after the other, each watched until
  *       it is live and closed at any moment; at least so many until the last line is there
  *
- * LAST is the number of the last line, a multiple of 7. -g allows gaps: old records may be vacuumed
- * away. Prints one summary line; exits 1 where a stream was wrong or has not come to LAST within
- * 120 seconds and 200 us a line.
+ * Half of the streams are recursive: the writer is a tree of one. LAST is the number of the last
+ * line, a multiple of 7. -g allows gaps: old records may be vacuumed away. Prints one summary line;
+ * exits 1 where a stream was wrong or has not come to LAST within 120 seconds and 200 us a line.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -154,6 +154,7 @@ static int follow(struct journal *journal, const char *uid, long last, int n, bo
 		(void)snprintf(f->query.uid, sizeof(f->query.uid), "%s", uid);
 		f->query.level = (enum level)(rand_r(&seed) % (LEVEL_ERROR + 1));
 		f->query.follow = true;
+		f->query.recursive = i % 2;
 		f->seed = seed + (unsigned)i;
 		f->refusal = i % 5 == 0 ? 0 : 200 + (unsigned)rand_r(&seed) % 5000;
 		f->check = new_check(&f->query);
@@ -210,6 +211,7 @@ static int handover(struct journal *journal, const char *uid, long last, int tim
 
 		(void)snprintf(f.query.uid, sizeof(f.query.uid), "%s", uid);
 		f.query.follow = true;
+		f.query.recursive = rand_r(&seed) % 2;
 		f.query.level = (enum level)(rand_r(&seed) % (LEVEL_ERROR + 1));
 		f.query.tail = 1 + rand_r(&seed) % 2000;
 		f.check = new_check(&f.query);

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "journal/bus-error.h"
+#include "journal/counts.h"
 #include "journal/exit.h"
 #include "journal/journal.h"
 #include "journal/position.h"
@@ -125,6 +126,90 @@ static void test_cursor(void)
 	ok(refused, "none is read with a character changed, or cut short");
 	(void)snprintf(changed, sizeof(changed), "%sA", text);
 	is_int(log_cursor_parse(changed, uid, &got), -EINVAL, "nor a longer one");
+}
+
+static void test_tree_cursor(void)
+{
+	static const char uid[] = "0123456789abcdef0123456789abcdef";
+	struct log_mark mark = { .recursive = true }, got = { 0 };
+	char text[LOG_CURSOR_SIZE + 1], other[LOG_CURSOR_SIZE + 1];
+
+	log_cursor_format(&mark, uid, text);
+	is_int(log_cursor_parse(text, uid, &got), 0, "a cursor of a recursive stream");
+	ok(got.recursive, "is known as one");
+	mark.recursive = false;
+	log_cursor_format(&mark, uid, other);
+	ok(log_cursor_parse(other, uid, &got) == 0 && !got.recursive && strcmp(text, other) != 0,
+	   "and another one is not");
+}
+
+#define ROOT  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define CHILD "0123456789abcdef0123456789abcdef"
+
+static void test_about(void)
+{
+	static const struct {
+		const char *name, *uid, *id, *lineage;
+		enum log_event event;
+		bool recursive, want;
+	} rows[] = {
+		{ "its line", ROOT, "root", ROOT, LOG_LINE, false, true },
+		{ "its line, without a lineage", ROOT, "root", "", LOG_LINE, false, true },
+		{ "its event", ROOT, "root", ROOT, LOG_EXITED, false, true },
+		{ "its deletion", ROOT, "root", ROOT, LOG_DELETED, false, false },
+		{ "a child's line", CHILD, "child", ROOT "/" CHILD, LOG_LINE, false, false },
+		{ "its line, in a tree", ROOT, "root", ROOT, LOG_LINE, true, true },
+		{ "its deletion, in a tree", ROOT, "root", ROOT, LOG_DELETED, true, false },
+		{ "a child's, in a tree", CHILD, "child", ROOT "/" CHILD, LOG_LINE, true, true },
+		{ "a child's event", CHILD, "child", ROOT "/" CHILD, LOG_STARTED, true, true },
+		{ "a child's deletion", CHILD, "child", ROOT "/" CHILD, LOG_DELETED, true, true },
+		{ "one without a lineage", CHILD, "child", "", LOG_LINE, true, false },
+		{ "one without an id", CHILD, "", ROOT "/" CHILD, LOG_LINE, true, false },
+		{ "a parent's, in a tree", CHILD, "child", CHILD, LOG_LINE, true, false },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct log_query query = { .uid = ROOT, .recursive = rows[i].recursive };
+		struct reader_record record = { .log.event = rows[i].event,
+						.lineage = rows[i].lineage };
+
+		strcpy(record.uid, rows[i].uid);
+		strcpy(record.id, rows[i].id);
+		is_int(query_is_about(&query, &record), rows[i].want, "%s", rows[i].name);
+	}
+}
+
+static struct count *get(struct counts *counts, unsigned i, bool *is_new)
+{
+	char uid[ID128_TEXT_MAX];
+
+	(void)snprintf(uid, sizeof(uid), "%032x", i);
+	return counts_get(counts, uid, is_new);
+}
+
+static void test_counts(void)
+{
+	unsigned kept = 0;
+	struct counts *counts;
+	bool is_new;
+
+	is_int(counts_new(&counts), 0, "counts");
+	for (unsigned i = 0; i < COUNTS_MAX; i++)
+		get(counts, i, &is_new)->given.numbers.invocation = i + 1;
+	for (unsigned i = 0; i < COUNTS_MAX; i++)
+		kept += get(counts, i, &is_new)->given.numbers.invocation == i + 1 && !is_new;
+	is_int(kept, COUNTS_MAX, "so many are kept");
+	counts_drop(counts, "00000000000000000000000000000007");
+	counts_drop(counts, "00000000000000000000000000000007");
+	ok(get(counts, 7, &is_new)->given.numbers.invocation == 0 && is_new,
+	   "one that was dropped is new again");
+	ok(get(counts, COUNTS_MAX, &is_new) && is_new, "one more,");
+	kept = 0;
+	for (unsigned i = 0; i < COUNTS_MAX; i++)
+		if (i != 7)
+			kept += get(counts, i, &is_new)->given.numbers.invocation == i + 1;
+	ok(kept < COUNTS_MAX - 1 && kept > 0, "and another one is forgotten");
+	ok(counts_free(counts) == NULL && counts_free(NULL) == NULL, "freed");
 }
 
 static void test_covers(void)
@@ -318,6 +403,9 @@ int main(void)
 	test_parse();
 	test_compare();
 	test_cursor();
+	test_tree_cursor();
+	test_about();
+	test_counts();
 	test_covers();
 	test_exit();
 	if (ok(mkdtemp(directory) != NULL, "a directory")) {

@@ -155,7 +155,6 @@ test('a message of 100 MB is refused', async () => {
 });
 
 for (const [method, request, message] of [
-	['StreamLogs', { parent: 'indexers/x', recursive: true }, /recursive/],
 ])
 	test(`${method} ${JSON.stringify(request)} is refused by name`, async () => {
 		await refused(stream(method, request).next(), 'UNIMPLEMENTED', message);

@@ -29,6 +29,8 @@ stress() {
 	in_box journalctl -q --rotate --vacuum-files=1 # many files are slow to open
 	uid=$(printf '%032x' "$round")
 	unit --unit="writer-$round" --slice=indexer.slice --property="LogExtraFields=INDEXER_UID=$uid" \
+		--property="LogExtraFields=INDEXER_ID=writer" --property="LogExtraFields=INDEXER_TREE=$uid" \
+		--property="LogExtraFields=INDEXER_LINEAGE=$uid" \
 		--property=LogRateLimitIntervalSec=0 /root/tools/journal-write 0 "$((last + 1))" 100
 	# Only up to the last line: one that is removed behind it could not be missed by anybody, and the
 	# more files there are, the longer each stream takes to begin.
