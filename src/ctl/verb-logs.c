@@ -15,7 +15,7 @@
 #include "model/level.h"
 
 struct logs_config {
-	bool follow;
+	bool follow, recursive;
 	uint64_t lines; /* 0: all */
 	int level;
 	uint64_t since; /* microseconds since the epoch; 0: the first record */
@@ -41,6 +41,8 @@ static int take_time(char *value, void *field)
 #define AT(field) offsetof(struct logs_config, field)
 static const struct option_row logs_options[] = {
 	{ "follow", 'f', NULL, take_flag, AT(follow), NULL, "wait for what is to come" },
+	{ "recursive", 'r', NULL, take_flag, AT(recursive), NULL,
+	  "with all indexers below it, each line with its indexer", "recursive" },
 	{ "lines", 'n', "N", take_count, AT(lines), "a whole number above 0",
 	  "begin with the last N records", "tail" },
 	{ "priority", 'p', "LEVEL", take_level, AT(level), "trace, debug, info, warning or error",
@@ -57,7 +59,7 @@ static const struct option_row logs_options[] = {
 
 /* How records are written, and what is remembered between two of them. */
 struct printer {
-	bool terminal, colour, show_cursor;
+	bool terminal, colour, show_cursor, show_indexer;
 	char *cursor;  /* of the last record; owned */
 	time_t second; /* that `clock` shows; times of many records are the same */
 	char clock[TIME_TEXT_MAX];
@@ -142,6 +144,8 @@ static int print_record(const ProtobufCMessage *message, void *userdata)
 	if (colour)
 		fputs(colour, stdout);
 	indent += printf("%-7s ", level);
+	if (printer->show_indexer)
+		indent += printf("%s: ", clean(record->indexer));
 	if (record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_UNSPECIFIED)
 		print_content(printer, record->content, indent);
 	else
@@ -156,7 +160,8 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 {
 	const struct logs_config *config = userdata;
 	struct printer printer = { .terminal = isatty(STDOUT_FILENO),
-				   .show_cursor = config->show_cursor };
+				   .show_cursor = config->show_cursor,
+				   .show_indexer = config->recursive };
 	_cleanup_free_ char *name = ctl_name(operands[0]);
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
 	Google__Protobuf__Timestamp since = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -169,6 +174,7 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 	request.level = (Indexerd__V1__LogLevel)config->level;
 	request.tail = (int32_t)config->lines;
 	request.no_follow = !config->follow;
+	request.recursive = config->recursive;
 	if (config->since > 0) {
 		since.seconds = (int64_t)(config->since / USEC_PER_SEC);
 		since.nanos = (int32_t)(config->since % USEC_PER_SEC * NSEC_PER_USEC);

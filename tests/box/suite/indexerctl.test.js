@@ -348,6 +348,20 @@ test('a state has one name in the table, and the API’s own in JSON', () => {
 	assert.equal(JSON.parse(ctl(['get', '-o', 'json', 'names']).stdout).status.state, 'STATE_RUNNING');
 });
 
+test('logs of a tree have the indexer’s name in each line', async () => {
+	const source = project({ 'main.sh': '#!/bin/sh\necho "<4>$INDEXER_ID"\nexec sleep infinity\n' });
+	create('above', ['--runtime=exec', '--script=main.sh', `--project-source=${source}`]);
+	create('below', ['--runtime=exec', '--script=main.sh', `--project-source=${source}`, '--spawned-by=above']);
+	const shown = (...args) => ctl(['logs', ...args, 'above']).stdout.trim().split('\n').map((line) => line.split(/ +/).slice(3).join(' '));
+	await until(() => shown('--recursive').length === 4);
+	assert.deepEqual(shown('-r').sort(), ['- indexers/above: -- started --', '- indexers/below: -- started --',
+		'WARNING indexers/above: above', 'WARNING indexers/below: below']);
+	assert.deepEqual(shown(), ['- -- started --', 'WARNING above']);
+	const { cursor } = JSON.parse(ctl(['logs', '-r', '-o', 'json', '-n', '1', 'above']).stdout);
+	assert.equal(ctl(['logs', '-r', `--after-cursor=${cursor}`, 'above']).stdout, '');
+	assert.match(ctl(['logs', `--after-cursor=${cursor}`, 'above']).stderr, /recursive/);
+});
+
 test('with the runtime node, a prefix alone makes a level, on both streams', async () => {
 	const source = project({
 		'main.mjs': 'console.log("plain");\nconsole.error("an error");\nconsole.error("<3>marked");\nsetInterval(() => {}, 1e6);\n',
