@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "journal/query.h"
 #include "journal/stream.h"
 
 #define BUCKETS 256

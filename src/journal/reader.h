@@ -87,9 +87,3 @@ uint64_t reader_timeout(struct reader *reader);
 
 /* Takes notice of new, renamed and removed files: when the descriptor is readable. */
 int reader_process(struct reader *reader);
-
-/* Whether a record is of the indexer, or of the tree, that a query is about. */
-bool query_is_about(const struct log_query *query, const struct reader_record *record);
-
-/* Whether a query wants such a record, by its level and time. */
-bool query_wants(const struct log_query *query, const struct log_record *record);

@@ -8,6 +8,8 @@
  */
 #include <string.h>
 
+#include "journal/numbers.h"
+#include "journal/query.h"
 #include "journal/stream.h"
 
 /* Records that are gone through at most to find out what was before. */
@@ -54,7 +56,7 @@ struct log_numbers recount_before(struct log_stream *stream, const struct reader
 		if (r <= 0 || (r == READER_RECORD && !is_within(after, reader, &before)))
 			break;
 		if (r == READER_RECORD)
-			numbers = stream_count(&numbers, query.level, &before);
+			numbers = numbers_with(&numbers, query.level, &before);
 	}
 	return numbers;
 }

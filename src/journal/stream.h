@@ -161,11 +161,7 @@ void stream_unref(struct log_stream *stream);
 /* Calls the sink. 0, -EAGAIN where it refused, -ECANCELED where the stream has been closed. */
 int stream_deliver(struct log_stream *stream, const struct log_record *record);
 
-/* Numbers that are less than so far behind the last one have been given. More than a batch. */
-#define RESENT_MAX 256
-
-/* Times that a gap is read anew before it is told. */
-#define DOUBTS_MAX 2
+/* --- take.c: for the threads -------------------------------------------------------------- */
 
 /*
  * Gives the stream the record that the reader has just read, if its query wants it, and before it a
@@ -177,17 +173,16 @@ int stream_take(struct log_stream *stream, struct reader *reader,
 		const struct reader_record *record);
 
 /*
- * What has been given with this record, and before it what `given` says, to a stream of the level.
- */
-struct log_numbers stream_count(const struct log_numbers *given, enum level level,
-				const struct reader_record *record);
-
-/*
  * Gives a recursive stream a line that had been passed over, behind what came instead. As
  * stream_deliver(); *given is then with the line.
  */
 int stream_take_late(struct log_stream *stream, struct reader *reader, struct log_mark *given,
 		     const struct reader_record *record);
+
+/* Gives the last record of all, that the indexer is gone. As stream_deliver(). */
+int stream_take_deleted(struct log_stream *stream);
+
+/* --- stream.c, again: passing a stream on -------------------------------------------------- */
 
 /* Calls the sink's flush() if there was a record since the last time. */
 void stream_flush(struct log_stream *stream);
@@ -200,9 +195,6 @@ void stream_close_reader(struct log_stream *stream);
 
 /* Closes it without, so that the next one begins behind the last record that was given. */
 void stream_drop_reader(struct log_stream *stream);
-
-/* Gives the last record of all, that the indexer is gone. As stream_deliver(). */
-int stream_take_deleted(struct log_stream *stream);
 
 /*
  * Gives up a stream that the calling thread holds: it goes to the queue (QUEUED), the live thread

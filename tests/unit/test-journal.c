@@ -20,6 +20,7 @@
 #include "journal/exit.h"
 #include "journal/journal.h"
 #include "journal/position.h"
+#include "journal/query.h"
 #include "journal/reader.h"
 #include "tap.h"
 
