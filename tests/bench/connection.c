@@ -13,13 +13,18 @@
 #include "common/util.h"
 #include "connection.h"
 
-void connection_open(struct connection *connection, const char *address)
+void connection_open(struct connection *connection, const char *address, int window)
 {
 	grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-	/* Otherwise channels with the same target share one connection. */
-	grpc_arg arg = { GRPC_ARG_INTEGER, (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-			 .value.integer = 1 };
-	const grpc_channel_args args = { 1, &arg };
+	grpc_arg list[] = {
+		/* Otherwise channels with the same target share one connection. */
+		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
+		  .value.integer = 1 },
+		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_HTTP2_BDP_PROBE, .value.integer = 0 },
+		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+		  .value.integer = window },
+	};
+	const grpc_channel_args args = { window > 0 ? ELEMENTSOF(list) : 1, list };
 
 	grpc_init();
 	connection->queue = grpc_completion_queue_create_for_next(NULL);

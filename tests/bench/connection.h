@@ -16,8 +16,12 @@ struct connection {
 	grpc_completion_queue *queue;
 };
 
-/* Takes any gRPC target; connects with the first call. */
-void connection_open(struct connection *connection, const char *address);
+/*
+ * Takes any gRPC target; connects with the first call. `window`: so many bytes of a stream are
+ * taken that nobody has asked for; 0 leaves that to gRPC core, which takes many MB where they come
+ * fast.
+ */
+void connection_open(struct connection *connection, const char *address, int window);
 
 /* Nothing is in flight any more. */
 void connection_close(struct connection *connection);

@@ -154,7 +154,7 @@ static int measure_side(struct side *side, size_t which)
 	load.side = side;
 	load.request =
 		grpc_slice_from_copied_buffer((const char *)side->request, side->request_size);
-	connection_open(&load.connection, side->address);
+	connection_open(&load.connection, side->address, 0);
 	load.method = grpc_channel_register_call(load.connection.channel, side->method, NULL, NULL);
 	r = load_run(&load, in_flights[which], WARM_UP_USEC, &seconds);
 	r = r < 0 ? r : load_run(&load, in_flights[which], ROUND_USEC, &seconds);

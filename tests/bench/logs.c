@@ -1,8 +1,9 @@
 /*
- * StreamLogs against journalctl, in one run: 300,000 stored lines, and single live lines.
+ * StreamLogs against journalctl, in one run: 300,000 stored lines, the few errors of as many, and
+ * single live lines.
  *
  * Prints one line of the benchmark's table for each figure. Runs in a box with the package
- * installed, where the indexers bench-lines and bench-ticks write what it reads (see
+ * installed, where the indexers bench-lines, bench-errors and bench-ticks write what it reads (see
  * tests/bench/run).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -11,22 +12,21 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/util.h"
 #include "ctl/client.h"
 #include "indexerd/v1/indexer_runner.pb-c.h"
+#include "journalctl.h"
 #include "samples.h"
 
 #define ADDRESS	    "unix:/run/indexerd/indexerd.sock"
 #define LINES	    300000
+#define ERRORS	    (LINES / 100)
 #define ROUNDS	    5
 #define TICKS	    40
 #define TICKS_LIMIT (60 * USEC_PER_SEC)
-
-extern char **environ;
 
 static int count_line(const ProtobufCMessage *message, void *userdata)
 {
@@ -36,7 +36,14 @@ static int count_line(const ProtobufCMessage *message, void *userdata)
 	return 0;
 }
 
-static int read_backlog(double *ret_seconds)
+/* A log that has been written, and what is read of it. */
+struct backlog {
+	const char *parent;
+	Indexerd__V1__LogLevel level;
+	size_t lines; /* so many must come */
+};
+
+static int read_backlog(const struct backlog *backlog, double *ret_seconds)
 {
 	static const struct client_sink sink = { .message = count_line };
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
@@ -46,13 +53,14 @@ static int read_backlog(double *ret_seconds)
 	uint64_t begin;
 	int r = client_new(ADDRESS, &client);
 
-	request.parent = (char *)"indexers/bench-lines";
+	request.parent = (char *)backlog->parent;
+	request.level = backlog->level;
 	request.no_follow = true;
 	begin = now_usec(CLOCK_MONOTONIC);
 	r = r < 0 ? r
 		  : client_stream(client, "StreamLogs", &request.base, 0, &sink, &lines, &status);
 	*ret_seconds = (double)(now_usec(CLOCK_MONOTONIC) - begin) / USEC_PER_SEC;
-	if (r >= 0 && (status.code != 0 || lines != LINES)) {
+	if (r >= 0 && (status.code != 0 || lines != backlog->lines)) {
 		fprintf(stderr, "StreamLogs: code %d, %zu lines\n", status.code, lines);
 		r = -EIO;
 	}
@@ -60,53 +68,38 @@ static int read_backlog(double *ret_seconds)
 	return r;
 }
 
-/* Runs journalctl with its output to a descriptor; returns its pid or a negative errno. */
-static pid_t spawn_journalctl(char *const argv[], int output)
+/* How long journalctl takes to write out all that it finds. */
+static int journalctl_backlog(char *const argv[], double *ret_seconds)
 {
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	FILE *null = fopen("/dev/null", "we");
+	uint64_t begin = now_usec(CLOCK_MONOTONIC);
 	int r;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return r == 0 ? pid : -r;
+	if (!null)
+		return -errno;
+	r = journalctl_wait(journalctl_spawn(argv, fileno(null)));
+	*ret_seconds = (double)(now_usec(CLOCK_MONOTONIC) - begin) / USEC_PER_SEC;
+	fclose(null);
+	return r;
 }
 
-static int journalctl_backlog(double *ret_seconds)
+static int measure_backlog(void)
 {
 	static char *const argv[] = {
 		(char *)"journalctl", (char *)"-q",  (char *)"-u", (char *)"indexer-bench-lines",
 		(char *)"-o",	      (char *)"cat", NULL
 	};
-	FILE *null = fopen("/dev/null", "we");
-	uint64_t begin = now_usec(CLOCK_MONOTONIC);
-	int status = 0;
-	pid_t pid;
-
-	if (!null)
-		return -errno;
-	pid = spawn_journalctl(argv, fileno(null));
-	if (pid > 0 && waitpid(pid, &status, 0) < 0)
-		status = -1;
-	*ret_seconds = (double)(now_usec(CLOCK_MONOTONIC) - begin) / USEC_PER_SEC;
-	fclose(null);
-	return pid > 0 && status == 0 ? 0 : -EIO;
-}
-
-static int measure_backlog(void)
-{
+	static const struct backlog backlog = { .parent = "indexers/bench-lines", .lines = LINES };
 	static struct samples ours, journalctls;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		double seconds = 0;
-		int r = journalctl_backlog(&seconds);
+		int r = journalctl_backlog(argv, &seconds);
 
 		if (r < 0)
 			return r;
 		samples_add(&journalctls, LINES / seconds);
-		r = read_backlog(&seconds);
+		r = read_backlog(&backlog, &seconds);
 		if (r < 0)
 			return r;
 		samples_add(&ours, LINES / seconds);
@@ -114,6 +107,53 @@ static int measure_backlog(void)
 	printf("| StreamLogs of %d stored lines, lines/s | %.0f | %.0f | %.2f | >= 1.00 |\n", LINES,
 	       samples_median(&ours), samples_median(&journalctls),
 	       samples_median(&ours) / samples_median(&journalctls));
+	return 0;
+}
+
+static void error_row(const char *what, struct samples *ours, struct samples *floor,
+		      const char *wanted)
+{
+	double a = samples_median(ours), b = samples_median(floor);
+
+	printf("| %s | %.1f | %.1f | %.2fx its rate | %s |\n", what, a, b, b / a, wanted);
+}
+
+/* The few errors of a log, and what there is without StreamLogs to find them by. */
+static int measure_errors(void)
+{
+	static char *const errors[] = { (char *)"journalctl",
+					(char *)"-q",
+					(char *)"-u",
+					(char *)"indexer-bench-errors",
+					(char *)"-p",
+					(char *)"err",
+					(char *)"-o",
+					(char *)"cat",
+					NULL };
+	static char *const all[] = {
+		(char *)"journalctl", (char *)"-q",  (char *)"-u", (char *)"indexer-bench-errors",
+		(char *)"-o",	      (char *)"cat", NULL
+	};
+	static const struct backlog backlog = { .parent = "indexers/bench-errors",
+						.level = INDEXERD__V1__LOG_LEVEL__LOG_LEVEL_ERROR,
+						.lines = ERRORS };
+	static struct samples ours, of_errors, of_all;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		double seconds[3] = { 0 };
+		int r = journalctl_backlog(errors, &seconds[0]);
+
+		r = r < 0 ? r : read_backlog(&backlog, &seconds[1]);
+		r = r < 0 ? r : journalctl_backlog(all, &seconds[2]);
+		if (r < 0)
+			return r;
+		samples_add(&of_errors, seconds[0] * 1000);
+		samples_add(&ours, seconds[1] * 1000);
+		samples_add(&of_all, seconds[2] * 1000);
+	}
+	error_row("StreamLogs of the 3,000 errors among 300,000 lines, ms (`journalctl -p err`)",
+		  &ours, &of_errors, ">= 2.00");
+	error_row("... (`journalctl` of all of them)", &ours, &of_all, "-");
 	return 0;
 }
 
@@ -213,7 +253,7 @@ static int measure_live(void)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	pid = spawn_journalctl(argv, ends[1]);
+	pid = journalctl_spawn(argv, ends[1]);
 	close(ends[1]);
 	lines = fdopen(ends[0], "re");
 	if (pid < 0 || !lines)
@@ -221,7 +261,7 @@ static int measure_live(void)
 	if (fgets(line, sizeof(line), lines) && sscanf(line, "tick %ld", &present) == 1)
 		r = measure_ticks(lines, present);
 	(void)kill(pid, SIGTERM);
-	(void)waitpid(pid, NULL, 0);
+	(void)journalctl_wait(pid);
 	return r;
 }
 
@@ -229,6 +269,7 @@ int main(void)
 {
 	int r = measure_backlog();
 
+	r = r < 0 ? r : measure_errors();
 	r = r < 0 ? r : measure_live();
 	if (r < 0) {
 		fprintf(stderr, "bench logs: %s\n", strerror(-r));

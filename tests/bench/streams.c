@@ -12,16 +12,17 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "bundle.h"
 #include "common/util.h"
-#include "connection.h"
 #include "ctl/client.h"
 #include "echo.h"
 #include "indexerd/v1/indexer_runner.pb-c.h"
 #include "model/id.h"
+#include "process.h"
 
 #define ADDRESS	    "unix:/run/indexerd/indexerd.sock"
 #define SERVICE	    "/indexerd.v1.IndexerRunner/"
@@ -30,19 +31,11 @@
 #define MEASURED    (CONNECTIONS * (EACH - 1))
 #define REQUEST_MAX 256
 
-/* A stream; the tag of its one batch, which receives a message. */
-struct stream {
-	grpc_call *grpc;
-	grpc_metadata_array initial;
-	grpc_byte_buffer *message;
-	bool awaited; /* it has not told yet what it should */
-};
-
-/* A connection with its streams. */
-struct bundle {
-	struct connection connection;
-	struct stream streams[EACH];
-	size_t n, n_awaited;
+/* A connection, and which of its streams have not told yet what they should. */
+struct crowd {
+	struct bundle bundle;
+	bool awaited[BUNDLE_MAX];
+	size_t n_awaited;
 };
 
 struct kind {
@@ -58,7 +51,7 @@ struct run {
 	const struct kind *kind;
 	char indexer[NAME_MAX_SIZE];
 	grpc_slice request;
-	struct bundle bundles[CONNECTIONS];
+	struct crowd crowds[CONNECTIONS];
 };
 
 /* --- kinds ------------------------------------------------------------------------------------ */
@@ -104,79 +97,30 @@ static const struct kind kinds[] = {
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-static void start(struct stream *stream, const grpc_op *ops, size_t n)
+static void open_stream(const struct run *run, struct crowd *crowd)
 {
-	if (grpc_call_start_batch(stream->grpc, ops, n, stream, NULL) != GRPC_CALL_OK)
-		abort();
-}
-
-static void stream_open(const struct run *run, struct bundle *bundle)
-{
-	struct stream *stream = &bundle->streams[bundle->n++];
-	grpc_slice request = run->request,
-		   method = grpc_slice_from_static_string(run->kind->method);
-	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&request, 1);
-	const grpc_op ops[] = {
-		{ .op = GRPC_OP_SEND_INITIAL_METADATA },
-		{ .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = buffer },
-		{ .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT },
-		{ .op = GRPC_OP_RECV_INITIAL_METADATA,
-		  .data.recv_initial_metadata.recv_initial_metadata = &stream->initial },
-		{ .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &stream->message },
-	};
-
-	stream->grpc = grpc_channel_create_call(
-		bundle->connection.channel, NULL, GRPC_PROPAGATE_DEFAULTS, bundle->connection.queue,
-		method, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	grpc_metadata_array_init(&stream->initial);
-	stream->awaited = true;
-	bundle->n_awaited++;
-	start(stream, ops, ELEMENTSOF(ops));
-	grpc_byte_buffer_destroy(buffer);
-}
-
-/* Whether the message that has come is what was awaited of the stream. */
-static bool take_message(const struct kind *kind, struct stream *stream)
-{
-	grpc_byte_buffer_reader reader;
-	grpc_slice slice;
-	bool is_last;
-
-	if (!grpc_byte_buffer_reader_init(&reader, stream->message))
-		abort();
-	slice = grpc_byte_buffer_reader_readall(&reader);
-	grpc_byte_buffer_reader_destroy(&reader);
-	is_last = kind->is_last(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
-	grpc_slice_unref(slice);
-	grpc_byte_buffer_destroy(TAKE(stream->message));
-	return is_last;
-}
-
-static void receive(struct stream *stream)
-{
-	const grpc_op op = { .op = GRPC_OP_RECV_MESSAGE,
-			     .data.recv_message.recv_message = &stream->message };
-
-	start(stream, &op, 1);
+	crowd->awaited[crowd->bundle.n] = true;
+	crowd->n_awaited++;
+	bundle_add(&crowd->bundle, run->kind->method, run->request);
 }
 
 /* Waits until each stream of a connection has told what is awaited of it. */
-static int await(const struct kind *kind, struct bundle *bundle)
+static int await(const struct kind *kind, struct crowd *crowd)
 {
-	while (bundle->n_awaited > 0) {
-		struct stream *stream;
-		void *tag;
+	while (crowd->n_awaited > 0) {
+		struct bundle_stream *stream;
+		grpc_slice message;
+		int r = bundle_next(&crowd->bundle, &stream, &message);
 
-		if (!connection_next(&bundle->connection, &tag))
-			return -ETIMEDOUT;
-		stream = tag;
-		if (!stream->message)
-			return -EIO; /* the server has ended it */
-		if (take_message(kind, stream) && stream->awaited) {
-			stream->awaited = false;
-			bundle->n_awaited--;
+		if (r < 0)
+			return r;
+		if (kind->is_last(GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)) &&
+		    crowd->awaited[stream->number]) {
+			crowd->awaited[stream->number] = false;
+			crowd->n_awaited--;
 		}
-		receive(stream);
+		grpc_slice_unref(message);
+		bundle_receive(stream);
 	}
 	return 0;
 }
@@ -186,7 +130,7 @@ static int await_all(struct run *run)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < CONNECTIONS; i++)
-		r = await(run->kind, &run->bundles[i]);
+		r = await(run->kind, &run->crowds[i]);
 	return r;
 }
 
@@ -216,11 +160,11 @@ static int restart_indexer(struct run *run)
 static int hear_restart(struct run *run)
 {
 	for (size_t i = 0; i < CONNECTIONS; i++) {
-		struct bundle *bundle = &run->bundles[i];
+		struct crowd *crowd = &run->crowds[i];
 
-		for (size_t k = 0; k < bundle->n; k++)
-			bundle->streams[k].awaited = true;
-		bundle->n_awaited = bundle->n;
+		for (size_t k = 0; k < crowd->bundle.n; k++)
+			crowd->awaited[k] = true;
+		crowd->n_awaited = crowd->bundle.n;
 	}
 	return restart_indexer(run);
 }
@@ -232,7 +176,7 @@ static int open_idle(struct run *run, size_t each)
 
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		for (size_t k = 0; k < each; k++)
-			stream_open(run, &run->bundles[i]);
+			open_stream(run, &run->crowds[i]);
 	r = await_all(run);
 	if (r < 0 || !run->kind->restart)
 		return r;
@@ -240,31 +184,16 @@ static int open_idle(struct run *run, size_t each)
 	return r < 0 ? r : await_all(run);
 }
 
-/* The resident memory of a process in bytes, or a negative errno. */
-static long resident(const char *pid)
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[64], line[256];
-	long kb;
-
-	(void)snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmRSS: %ld kB", &kb) == 1)
-			return kb * 1024;
-	return -ESRCH;
-}
-
-static int measure(struct run *run, const char *pid)
+static int measure(struct run *run, pid_t pid)
 {
 	long before, after;
 	int r = open_idle(run, 1);
 
 	if (r < 0)
 		return r;
-	before = resident(pid);
+	before = process_resident(pid);
 	r = open_idle(run, EACH - 1);
-	after = resident(pid);
+	after = process_resident(pid);
 	if (r < 0 || before < 0 || after < 0)
 		return r < 0 ? r : -ESRCH;
 	printf("%ld\n", (after - before) / MEASURED);
@@ -293,8 +222,8 @@ int main(int argc, char *argv[])
 	size = run.kind->request(run.indexer, request);
 	run.request = grpc_slice_from_copied_buffer((const char *)request, size);
 	for (size_t i = 0; i < CONNECTIONS; i++)
-		connection_open(&run.bundles[i].connection, run.kind->address);
-	r = measure(&run, argv[2]);
+		bundle_open(&run.crowds[i].bundle, run.kind->address, 0);
+	r = measure(&run, atoi(argv[2]));
 	if (r < 0)
 		fprintf(stderr, "bench streams: %s\n", strerror(-r));
 	/* What is in flight ends with the process. */
