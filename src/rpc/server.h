@@ -38,7 +38,7 @@ struct rpc_limits {
 	unsigned streams_per_user;
 	unsigned streams_per_indexer;
 	unsigned reserved; /* so many calls, and streams, are for each caller, whatever others do */
-	size_t stream_bytes;	       /* in the queues of all streams together */
+	size_t stream_bytes; /* in the queues of all streams together, but for a little of each */
 	uint64_t connection_idle_usec; /* a connection without a call is closed after this time */
 	uint64_t keepalive_usec;       /* a silent peer is asked after this time whether it lives */
 	uint64_t bar_usec;	       /* who floods the daemon is kept out for this time */

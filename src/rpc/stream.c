@@ -16,6 +16,7 @@
 #include "rpc/stream.h"
 
 #define QUEUE_BYTES_MAX	   (2 * 1024 * 1024)
+#define QUEUE_BYTES_MIN	   (32 * 1024) /* each has that, however much the others have */
 #define QUEUE_MESSAGES_MAX 16384
 #define FLUSH_MESSAGES	   64 /* as many go out together where the producer has not flushed */
 #define RING_MIN	   16
@@ -173,10 +174,23 @@ static void take_step(struct stream *stream, const struct step *step)
 		rpc_stream_unref(stream);
 }
 
+/*
+ * What the queue may hold. Less where others have used up the total, but not so little that its
+ * producer would begin anew for each message: that can cost a thousand times what the message does.
+ */
+static size_t allowance(const struct stream *stream)
+{
+	struct rpc_core *core = call_core(stream->call);
+
+	return atomic_load_explicit(&core->queued, memory_order_relaxed) < core->limits.stream_bytes
+		       ? QUEUE_BYTES_MAX
+		       : QUEUE_BYTES_MIN;
+}
+
 /* The queue is half empty and somebody waits for that. */
 static bool take_room_locked(struct stream *stream)
 {
-	bool room = stream->wants_room && stream->bytes <= QUEUE_BYTES_MAX / 2 &&
+	bool room = stream->wants_room && stream->bytes <= allowance(stream) / 2 &&
 		    stream->n <= QUEUE_MESSAGES_MAX / 2;
 
 	if (room)
@@ -251,16 +265,11 @@ int rpc_stream_open(struct call *call, const struct stream_handler *handler, voi
 
 bool rpc_stream_has_room(struct stream *stream)
 {
-	struct rpc_core *core = call_core(stream->call);
-	size_t total = atomic_load_explicit(&core->queued, memory_order_relaxed);
 	bool room;
 
 	pthread_mutex_lock(&stream->lock);
-	/* An empty queue always takes one, so that nobody starves when others have used up the
-	 * total. */
-	room = stream->n == 0 || stream->closed ||
-	       (stream->n < QUEUE_MESSAGES_MAX && stream->bytes < QUEUE_BYTES_MAX &&
-		total < core->limits.stream_bytes);
+	room = stream->closed ||
+	       (stream->n < QUEUE_MESSAGES_MAX && stream->bytes < allowance(stream));
 	stream->wants_room |= !room;
 	pthread_mutex_unlock(&stream->lock);
 	return room;
