@@ -4,7 +4,9 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, lines, project, refused, run, sh, test, unit, until } = require('./lib');
+const { assert, call, lines, project, refused, run, sh, show, stream, test, unit, until } = require('./lib');
+
+const SOCKET = '/run/indexerd/indexerd.sock'; // another connection than the default one's
 
 const create = (indexer_id, files, indexer = {}) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project(files), ...indexer },
@@ -89,6 +91,90 @@ test('a slow reader slows only itself', async () => {
 	const rest = await slow.take(60_000, 30_000);
 	assert.equal(rest.at(-1).content, 'the end');
 	assert.equal(rest[0].content.split(' ')[1], '2');
+});
+
+// What a reader holds open is not freed: an open descriptor, or a mapping, of a file that was removed.
+function removedJournals() {
+	const daemon = `/proc/${show('indexerd.service', 'MainPID').MainPID}`;
+	const opened = fs.readdirSync(`${daemon}/fd`).map((fd) => {
+		try {
+			return fs.readlinkSync(`${daemon}/fd/${fd}`);
+		} catch {
+			return ''; // closed meanwhile
+		}
+	});
+	const mapped = fs.readFileSync(`${daemon}/maps`, 'utf8').split('\n');
+	return [...opened, ...mapped].filter((name) => /\/journal\/.* \(deleted\)/.test(name));
+}
+
+const LONG = 40_000;
+// Numbered lines of half a KB, and one more when the indexer is told to.
+const BACKLOG = `#!/bin/bash\nseq -f "%.0f $(printf %0500d 0)" ${LONG}\n` +
+	'until [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\necho the end\nexec sleep infinity\n';
+const storedAll = (id) =>
+	until(() => sh(`journalctl -q -o cat -n 1 -u ${unit(id)} INDEXER_LINE=${LONG}`).stdout, { limit: 60_000 });
+
+test('many slow readers leave room for others', async () => {
+	await create('full', { 'main.sh': BACKLOG });
+	await storedAll('full');
+	const daemon = `/proc/${show('indexerd.service', 'MainPID').MainPID}`;
+	const ticks = () => {
+		const fields = fs.readFileSync(`${daemon}/stat`, 'utf8').split(' ');
+		return Number(fields[13]) + Number(fields[14]); // of processor time; the name has no blank
+	};
+	const quick = async () => {
+		const before = ticks();
+		const sources = Array.from({ length: 30 }, () =>
+			lines({ parent: 'indexers/full', tail: 2000, no_follow: true }, { address: `unix://${SOCKET}` }));
+		for (const records of await Promise.all(sources.map((source) => source.take(2000, 60_000))))
+			assert.deepEqual(records.map((r) => parseInt(r.content, 10)), records.map((_, i) => LONG - 1999 + i));
+		return ticks() - before;
+	};
+	const alone = await quick();
+	const slow = Array.from({ length: 40 }, () => stream('StreamLogs', { parent: 'indexers/full' }));
+	await Promise.all(slow.map(async (source) => {
+		await source.next(60_000);
+		source.pause();
+	}));
+	// All that is for the queues of all streams together, 64 MB, and no more.
+	let before = 0;
+	await until(() => {
+		const now = Number(/^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`${daemon}/status`, 'utf8'))[1]);
+		const still = now === before;
+		before = now;
+		return still && now > 56 << 10;
+	}, { limit: 60_000 });
+	const beside = await quick();
+	assert.ok(beside < 4 * alone, `${beside} ticks of processor time, and ${alone} alone`);
+});
+
+test('parked streams hold no file that was removed, and then have each line or its count', async () => {
+	await create('parked', { 'main.sh': BACKLOG });
+	await storedAll('parked');
+	const streams = Array.from({ length: 100 }, () => stream('StreamLogs', { parent: 'indexers/parked' }));
+	const followers = streams.map((source) => ({ source, next: 1, lost: 0 }));
+	const take = (follower, { event, content, lost }) => {
+		if (event === 'LOG_EVENT_LOST') {
+			follower.next += lost;
+			follower.lost += lost;
+		} else if (event === 'LOG_EVENT_UNSPECIFIED' && content !== 'the end') {
+			assert.equal(parseInt(content, 10), follower.next++);
+		}
+		return content;
+	};
+	await Promise.all(followers.map(async (follower) => {
+		take(follower, await follower.source.next(60_000));
+		follower.source.pause();
+	}));
+	run('journalctl -q --rotate --vacuum-files=1');
+	await until(() => removedJournals().length === 0, { limit: 5_000 });
+	fs.writeFileSync('/var/lib/private/indexers/parked/go', '');
+	await Promise.all(followers.map(async (follower) => {
+		follower.source.resume();
+		while (take(follower, await follower.source.next(60_000)) !== 'the end');
+		assert.equal(follower.next, LONG + 1);
+	}));
+	assert.ok(followers.every(({ lost }) => lost > 0), 'what was removed had not been read');
 });
 
 test('the stream ends with OK when the indexer is deleted, after its last line', async () => {
