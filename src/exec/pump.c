@@ -169,6 +169,7 @@ void pump_recover(struct pump *pump, int signal)
 		else
 			splitter_clear(&pump->splitters[i]);
 	pump->reader = pump->delivered.reader;
+	tracker_untell(&pump->tracker);
 	pump->killed_by = signal;
 }
 

@@ -74,5 +74,5 @@ bool tracker_tell(struct tracker *tracker, uint64_t now, char text[PROGRESS_TEXT
 
 void tracker_untell(struct tracker *tracker)
 {
-	tracker->untold = true;
+	tracker->untold = tracker->progress.time != 0;
 }

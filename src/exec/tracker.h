@@ -50,5 +50,5 @@ uint64_t tracker_due(const struct tracker *tracker);
 /* Writes the text that systemd is to be told now, which it then has. False where there is none. */
 bool tracker_tell(struct tracker *tracker, uint64_t now, char text[PROGRESS_TEXT_MAX]);
 
-/* systemd could not be told: it will be, after the interval. */
+/* systemd could not be told, or perhaps was not: it will be, after the interval. */
 void tracker_untell(struct tracker *tracker);

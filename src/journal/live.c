@@ -300,6 +300,10 @@ static void wait_for_news(struct live *live)
 		n = read(live->journal->inbox_fd, &count, sizeof(count));
 		(void)n; /* only the waking matters */
 	}
+	/* It stays readable until somebody looks, and a step forward that finds a record does not.
+	 */
+	if (fds[1].revents)
+		(void)reader_process(live->reader);
 }
 
 static void stop(struct live *live)

@@ -137,6 +137,18 @@ static struct notice *take(struct notices *notices)
 	return notice;
 }
 
+/* After a journald that took nothing for so long, no other one is tried. */
+static void drop_rest(struct notices *notices)
+{
+	struct notice *notice;
+	unsigned n = 0;
+
+	for (; (notice = take(notices)); n++)
+		notice_free(notice);
+	if (n > 0)
+		log_warning("%u more deletions cannot be written to the journal", n);
+}
+
 static int open_socket(void)
 {
 	const struct timeval limit = { .tv_sec = SEND_LIMIT_SEC };
@@ -176,6 +188,8 @@ void notices_send(struct notices *notices)
 		if (r < 0)
 			log_unwritten(notice->id, r);
 		notice_free(notice);
+		if (r == -EAGAIN)
+			drop_rest(notices);
 	}
 	pthread_mutex_unlock(&notices->sending);
 }

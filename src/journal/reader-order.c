@@ -114,6 +114,8 @@ int reader_read_in_order(struct reader *reader, struct reader_record *ret)
 
 	if (r > 0 && (reader->held_time > 0 || may_hide(reader, ret)))
 		r = look_back(reader, ret);
+	if (r == 0) /* its file has gone meanwhile */
+		r = READER_PASSED;
 	reader->held_time = 0;
 	if (r > 0 && is_fresh(ret->log.time, 2 * FRESH_USEC))
 		note_last(reader, ret);

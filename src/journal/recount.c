@@ -12,8 +12,8 @@
 #include "journal/query.h"
 #include "journal/stream.h"
 
-/* Records that are gone through at most to find out what was before. */
-#define BEFORE_MAX 4096
+/* Records that are gone through at most, of one indexer; what is not found by then is lost. */
+#define RECORDS_MAX 4096
 
 /* Opens a reader of the record's indexer alone, at the place. The query is filled. */
 static int open_alone(const struct log_stream *stream, const struct reader_record *record,
@@ -39,26 +39,27 @@ static bool is_within(const struct log_mark *mark, struct reader *reader,
 	return order < 0 || (order == 0 && !mark->inclusive);
 }
 
-struct log_numbers recount_before(struct log_stream *stream, const struct reader_record *record)
+int recount_before(struct log_stream *stream, const struct reader_record *record,
+		   struct log_numbers *ret)
 {
 	const struct log_mark *after = &stream->query.after;
 	/* From the last line before it on, since events follow that. */
 	const struct place place = { .at = after->at, .started = true, .back = 1 };
 	_cleanup_(reader_freep) struct reader *reader = NULL;
-	struct log_numbers numbers = { 0 };
 	struct reader_record before;
 	struct log_query query;
 	int r;
 
+	*ret = (struct log_numbers){ 0 };
 	r = open_alone(stream, record, &place, &query, &reader);
-	for (unsigned i = 0; r >= 0 && i < BEFORE_MAX; i++) {
+	for (unsigned i = 0; r >= 0 && i < RECORDS_MAX; i++) {
 		r = reader_next(reader, &before);
 		if (r <= 0 || (r == READER_RECORD && !is_within(after, reader, &before)))
 			break;
 		if (r == READER_RECORD)
-			numbers = numbers_with(&numbers, query.level, &before);
+			*ret = numbers_with(ret, query.level, &before);
 	}
-	return numbers;
+	return MIN(r, 0);
 }
 
 /* Whether the line is before the other one, of a later number, and behind those given. */
@@ -88,7 +89,10 @@ int recount_missing(struct log_stream *stream, struct log_mark *given,
 		place.inclusive = stream->query.after.inclusive;
 	}
 	r = open_alone(stream, record, &place, &query, &reader);
-	while (r >= 0 && (r = reader_next(reader, &line)) > 0) {
+	for (unsigned i = 0; r >= 0 && i < RECORDS_MAX && !atomic_load(&stream->closed); i++) {
+		r = reader_next(reader, &line);
+		if (r <= 0)
+			break;
 		if (r == READER_PASSED)
 			continue;
 		if (line.invocation == record->invocation &&

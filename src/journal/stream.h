@@ -116,7 +116,9 @@ struct log_stream {
 	bool unflushed;
 	uint64_t doubted_invocation; /* the line before which some are missing, as it seems, */
 	uint64_t doubted_line;
-	unsigned doubts; /* and how often it was looked for them anew */
+	unsigned doubts;	   /* and how often it was looked for them anew, */
+	uint64_t doubt_second;	   /* and in this second (CLOCK_MONOTONIC) */
+	unsigned doubts_in_second; /* for those of all lines */
 
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
@@ -219,8 +221,12 @@ void stream_settle(struct log_stream *stream, int result);
 
 /* --- recount.c: of a recursive stream, what is about one member alone ---------------------- */
 
-/* What the stream that was given the cursor, or those before it, had of the record's indexer. */
-struct log_numbers recount_before(struct log_stream *stream, const struct reader_record *record);
+/*
+ * Finds out what the stream that was given the cursor, or those before it, had of the record's
+ * indexer; nothing is known where the journal has none of it any more. 0 or a negative errno.
+ */
+int recount_before(struct log_stream *stream, const struct reader_record *record,
+		   struct log_numbers *ret);
 
 /*
  * Looks once more for the lines between those given of the record's indexer and this one, and gives

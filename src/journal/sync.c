@@ -73,14 +73,6 @@ static int synchronize(const char *log_namespace)
 	return wait_reply(fd, now_usec(CLOCK_MONOTONIC) + SYNC_LIMIT);
 }
 
-/* Where the namespace's journald is not there, it has written down all before it ended. */
-static int synchronize_namespace(const char *log_namespace)
-{
-	int r = log_namespace ? synchronize(log_namespace) : 0;
-
-	return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
-}
-
 void journal_synchronize(struct journal *journal, uint64_t since)
 {
 	uint64_t now;
@@ -92,9 +84,13 @@ void journal_synchronize(struct journal *journal, uint64_t since)
 	now = now_usec(CLOCK_MONOTONIC);
 	if (journal->synced <= since) {
 		notices_send(journal->notices);
-		if (synchronize(NULL) == 0 &&
-		    synchronize_namespace(journal->source.log_namespace) == 0)
-			journal->synced = now;
+		(void)synchronize(NULL);
+		/* Where the namespace's journald is not there, it wrote down all before it ended.
+		 */
+		if (journal->source.log_namespace)
+			(void)synchronize(journal->source.log_namespace);
+		/* One that does not answer is not asked again by each turn of each stream. */
+		journal->synced = now;
 	}
 	pthread_mutex_unlock(&journal->sync_lock);
 }

@@ -13,8 +13,12 @@
 #include "journal/query.h"
 #include "journal/stream.h"
 
-/* Times that a gap is read anew before it is told. */
-#define DOUBTS_MAX 2
+/*
+ * Times that a gap is read anew before it is told, and that gaps are in one second: an indexer can
+ * have one before each line, if it numbers lines itself.
+ */
+#define DOUBTS_MAX     2
+#define DOUBTS_PER_SEC 16
 
 /* Delivers the record, whose mark is set, and remembers the place. */
 static int pass(struct log_stream *stream, struct log_record *record)
@@ -38,13 +42,18 @@ static int pass(struct log_stream *stream, struct log_record *record)
 static bool doubt(struct log_stream *stream, const struct reader_record *record)
 {
 	uint64_t line = record->numbers.n[CLASS_ALL];
+	uint64_t second = now_usec(CLOCK_MONOTONIC) / USEC_PER_SEC;
 
+	if (stream->doubt_second != second) {
+		stream->doubt_second = second;
+		stream->doubts_in_second = 0;
+	}
 	if (stream->doubted_invocation != record->invocation || stream->doubted_line != line) {
 		stream->doubted_invocation = record->invocation;
 		stream->doubted_line = line;
 		stream->doubts = 0;
 	}
-	return stream->doubts++ < DOUBTS_MAX;
+	return stream->doubts++ < DOUBTS_MAX && stream->doubts_in_second++ < DOUBTS_PER_SEC;
 }
 
 /* --- whose numbers ------------------------------------------------------------------------- */
@@ -73,7 +82,7 @@ static int numbers_of_member(struct log_stream *stream, const struct reader_reco
 	else if (record->log.event == LOG_STARTED || record->log.event == LOG_DELETED)
 		*ret = (struct log_numbers){ 0 };
 	else if (may_recount(stream))
-		*ret = recount_before(stream, record);
+		return recount_before(stream, record, ret);
 	else if (doubt(stream, record))
 		return -ESTALE;
 	return 0;
@@ -127,24 +136,31 @@ static int pass_lost(struct log_stream *stream, struct reader *reader,
 	return r;
 }
 
-/* Of a tree, lines that were passed over can only be given behind what came instead. */
+/*
+ * Of a tree, lines that were passed over can only be given behind what came instead: the stream is
+ * before the record that its own reader is at, to the exact place, since the numbers are not those
+ * of what was given before that.
+ */
 int stream_take_late(struct log_stream *stream, struct reader *reader, struct log_mark *given,
 		     const struct reader_record *record)
 {
 	struct log_record out = record->log;
+	struct place here = stream->place;
 	int r;
 
+	(void)reader_place(stream->reader, true, &here);
 	out.id = id_of(stream, record);
-	out.mark = (struct log_mark){ .at = stream->place.at,
-				      .inclusive = stream->place.inclusive,
+	out.mark = (struct log_mark){ .at = here.at,
+				      .inclusive = here.inclusive,
 				      .numbers = numbers_with(&given->numbers, stream->query.level,
 							      record) };
-	if (!out.mark.at.is_set)
-		reader_locate(reader, record, &out.mark.at);
 	r = pass(stream, &out);
-	if (r == 0)
-		given->numbers = out.mark.numbers;
-	return r;
+	if (r < 0)
+		return r;
+	given->numbers = out.mark.numbers;
+	reader_locate(reader, record, &given->at);
+	given->inclusive = false;
+	return 0;
 }
 
 /* The lines before this one are missing: they are looked for, and what is not there is told. */
@@ -182,8 +198,12 @@ static int take(struct log_stream *stream, struct reader *reader,
 	out.mark = (struct log_mark){ .numbers = numbers_with(&given->numbers, level, record) };
 	if (!query_wants(&stream->query, &record->log)) {
 		given->numbers = out.mark.numbers;
-		if (!stream->query.recursive)
+		if (stream->query.recursive) { /* see recount_missing() */
+			reader_locate(reader, record, &given->at);
+			given->inclusive = false;
+		} else {
 			stream->place.numbers = out.mark.numbers;
+		}
 		return 0;
 	}
 	reader_locate(reader, record, &out.mark.at);
