@@ -117,6 +117,13 @@ static void on_end(int error, void *userdata)
 			   "the journal cannot be read: %s; indexerd must run as root, or as a "
 			   "member of the group systemd-journal",
 			   strerrordesc_np(-error));
+	else if (error == -EMFILE)
+		r = refuse(
+			&refusal, CODE_UNAVAILABLE, "JOURNAL_UNREADABLE", NULL,
+			"the journal cannot be read: %s; root's inotify instances are all taken, "
+			"as by many journalctl -f (sysctl fs.inotify.max_user_instances), or the "
+			"daemon's LimitNOFILE=",
+			strerrordesc_np(-error));
 	else if (error < 0)
 		r = refuse(&refusal, CODE_UNAVAILABLE, "JOURNAL_UNREADABLE", NULL,
 			   "the journal cannot be read: %s; see journalctl --verify and "
