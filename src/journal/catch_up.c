@@ -175,10 +175,13 @@ static struct log_stream *take(struct journal *journal)
 			continue;
 		}
 		if (notices_wait(journal->notices)) {
+			bool sent;
+
 			pthread_mutex_unlock(&journal->lock);
-			notices_send(journal->notices);
+			sent = notices_try_send(journal->notices);
 			pthread_mutex_lock(&journal->lock);
-			continue;
+			if (sent)
+				continue;
 		}
 		stream = TAILQ_FIRST(&journal->queue);
 		if (!stream)

@@ -37,6 +37,7 @@ struct journal *journal_free(struct journal *journal)
 	if (journal->notices)
 		notices_send(journal->notices);
 	notices_free(journal->notices);
+	gaps_free(journal->gaps);
 	family_free(journal->family);
 	free((char *)journal->source.directory);
 	free((char *)journal->source.log_namespace);
@@ -86,6 +87,7 @@ int journal_new(const struct journal_source *source, struct journal **ret)
 	r = r < 0 ? r : copy(source->log_namespace, &journal->source.log_namespace);
 	r = r < 0 ? r : family_new(&journal->family);
 	r = r < 0 ? r : notices_new(&journal->notices);
+	r = r < 0 ? r : gaps_new(&journal->gaps);
 	r = r < 0 ? r : start_threads(journal);
 	if (r < 0)
 		return r;

@@ -173,12 +173,12 @@ static int send_one(int fd, const struct notice *notice)
 	return 0;
 }
 
-void notices_send(struct notices *notices)
+/* With the lock `sending`. */
+static void send_all(struct notices *notices)
 {
 	_cleanup_close_ int fd = -1;
 	struct notice *notice;
 
-	pthread_mutex_lock(&notices->sending);
 	while ((notice = take(notices))) {
 		int r;
 
@@ -191,5 +191,20 @@ void notices_send(struct notices *notices)
 		if (r == -EAGAIN)
 			drop_rest(notices);
 	}
+}
+
+void notices_send(struct notices *notices)
+{
+	pthread_mutex_lock(&notices->sending);
+	send_all(notices);
 	pthread_mutex_unlock(&notices->sending);
+}
+
+bool notices_try_send(struct notices *notices)
+{
+	if (pthread_mutex_trylock(&notices->sending) != 0)
+		return false;
+	send_all(notices);
+	pthread_mutex_unlock(&notices->sending);
+	return true;
 }

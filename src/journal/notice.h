@@ -32,3 +32,6 @@ bool notices_wait(const struct notices *notices);
 
 /* Returns when all that was put before has been sent, or journald did not take it in its time. */
 void notices_send(struct notices *notices);
+
+/* The same, unless another thread is at it. Whether it was done. */
+bool notices_try_send(struct notices *notices);

@@ -11,8 +11,8 @@
 #include "journal/cursor.h"
 #include "journal/record.h"
 
-/* Numbers that are less than so far behind the last one have been given. More than a batch. */
-#define RESENT_MAX 256
+/* Numbers that are less than so far behind the last one have been given: a batch of the helper. */
+#define RESENT_MAX 64
 
 /* How many lines are missing between those given, to a stream of the level, and this one. */
 uint64_t numbers_gap(const struct log_numbers *given, enum level level,

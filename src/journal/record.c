@@ -21,8 +21,11 @@
 #include "journal/record.h"
 #include "model/names.h"
 
-/* What one writer can make a reader hold. indexer-exec splits lines long before. */
-#define CONTENT_MAX (1024 * 1024)
+/*
+ * What one writer can make a reader hold, and each queue to a client; what is longer is cut.
+ * indexer-exec splits lines before, at 48 KB.
+ */
+#define CONTENT_MAX (64 * 1024)
 
 /* Of a line's numbers. What has more is none of indexer-exec's. */
 #define LINE_DIGITS_MAX 14

@@ -45,6 +45,7 @@
 #include <sys/queue.h>
 
 #include "journal/counts.h"
+#include "journal/gaps.h"
 #include "journal/notice.h"
 #include "journal/reader.h"
 
@@ -52,7 +53,7 @@
 #define SLICE_RECORDS 4096
 
 /* And looks at single members of a tree, each with a reader of its own. */
-#define SLICE_RECOUNTS 16
+#define SLICE_RECOUNTS 4
 
 /*
  * Streams that keep their reader open between two slices; each has all journal files open, and an
@@ -116,9 +117,7 @@ struct log_stream {
 	bool unflushed;
 	uint64_t doubted_invocation; /* the line before which some are missing, as it seems, */
 	uint64_t doubted_line;
-	unsigned doubts;	   /* and how often it was looked for them anew, */
-	uint64_t doubt_second;	   /* and in this second (CLOCK_MONOTONIC) */
-	unsigned doubts_in_second; /* for those of all lines */
+	unsigned doubts; /* and how often it was looked for them anew */
 
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
@@ -132,6 +131,7 @@ struct journal {
 	struct journal_source source; /* owned strings */
 	struct family *family;
 	struct notices *notices;
+	struct gaps *gaps;
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* the queue has a stream, or the end has come */
 	struct stream_list queue;

@@ -13,12 +13,8 @@
 #include "journal/query.h"
 #include "journal/stream.h"
 
-/*
- * Times that a gap is read anew before it is told, and that gaps are in one second: an indexer can
- * have one before each line, if it numbers lines itself.
- */
-#define DOUBTS_MAX     2
-#define DOUBTS_PER_SEC 16
+/* Times that a gap is read anew before it is told. */
+#define DOUBTS_MAX 2
 
 /* Delivers the record, whose mark is set, and remembers the place. */
 static int pass(struct log_stream *stream, struct log_record *record)
@@ -42,18 +38,13 @@ static int pass(struct log_stream *stream, struct log_record *record)
 static bool doubt(struct log_stream *stream, const struct reader_record *record)
 {
 	uint64_t line = record->numbers.n[CLASS_ALL];
-	uint64_t second = now_usec(CLOCK_MONOTONIC) / USEC_PER_SEC;
 
-	if (stream->doubt_second != second) {
-		stream->doubt_second = second;
-		stream->doubts_in_second = 0;
-	}
 	if (stream->doubted_invocation != record->invocation || stream->doubted_line != line) {
 		stream->doubted_invocation = record->invocation;
 		stream->doubted_line = line;
 		stream->doubts = 0;
 	}
-	return stream->doubts++ < DOUBTS_MAX && stream->doubts_in_second++ < DOUBTS_PER_SEC;
+	return stream->doubts++ < DOUBTS_MAX;
 }
 
 /* --- whose numbers ------------------------------------------------------------------------- */
@@ -168,15 +159,21 @@ static int fill_gap(struct log_stream *stream, struct reader *reader,
 		    const struct reader_record *record, struct log_mark *given)
 {
 	const enum level level = stream->query.level;
+	struct gaps *gaps = stream->journal->gaps;
+	const uint64_t now = now_usec(CLOCK_MONOTONIC);
+	const bool doubted = gaps_are_doubted(gaps, record->uid, now);
 	uint64_t lost;
 	int r = 0;
 
-	if (stream->query.recursive && may_recount(stream))
+	if (doubted && stream->query.recursive && may_recount(stream))
 		r = recount_missing(stream, given, record);
-	else if (doubt(stream, record))
+	else if (doubted && doubt(stream, record))
 		r = -ESTALE;
 	lost = numbers_gap(&given->numbers, level, record);
-	return r < 0 || lost == 0 ? r : pass_lost(stream, reader, record, given, lost);
+	if (r < 0 || lost == 0)
+		return r;
+	gaps_note_true(gaps, record->uid, record->invocation, record->numbers.n[CLASS_ALL], now);
+	return pass_lost(stream, reader, record, given, lost);
 }
 
 static int take(struct log_stream *stream, struct reader *reader,

@@ -13,7 +13,7 @@
 #include "journal/journal.h"
 
 /* The longest content sent; more is cut. Each byte may become three, and clients take 4 MiB. */
-#define LOG_CONTENT_MAX (1024 * 1024)
+#define LOG_CONTENT_MAX (64 * 1024)
 
 /*
  * Packs a record of a stream about the indexer with this uid, which its cursor is bound to. Bytes
