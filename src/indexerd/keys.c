@@ -13,13 +13,12 @@
 #include "common/util.h"
 #include "indexerd/keys.h"
 #include "indexerd/names.h"
+#include "model/indexer.h"
 #include "model/level.h"
 #include "model/lineage.h"
 #include "model/log_namespace.h"
 #include "model/log_rate.h"
 
-/* systemd has no more dynamic users than that: 61184 to 65519. */
-#define MAX_INDEXERS_MOST 4336
 /* A connection is two descriptors, and the unit has LimitNOFILE=32768. */
 #define MAX_CONNECTIONS_MOST 12000
 #define DAY_SEC		     86400
@@ -49,11 +48,11 @@ struct key {
 #define AT(member) offsetof(struct config, member)
 
 static const struct key keys[] = {
-	{ "Manager", "MaxIndexers", TYPE_SIZE, AT(max_indexers), 1, MAX_INDEXERS_MOST },
+	{ "Manager", "MaxIndexers", TYPE_SIZE, AT(max_indexers), 1, INDEXERS_MOST },
 	{ "Manager", "LogLevel", TYPE_LEVEL, AT(log_priority) },
 	{ "Manager", "DrainTimeoutSec", TYPE_SECONDS, AT(drain_usec), 0, 60 },
-	{ "Limits", "MaxIndexersPerUser", TYPE_SIZE, AT(quotas.per_user), 1, MAX_INDEXERS_MOST },
-	{ "Limits", "MaxDescendants", TYPE_SIZE, AT(quotas.descendants), 0, MAX_INDEXERS_MOST },
+	{ "Limits", "MaxIndexersPerUser", TYPE_SIZE, AT(quotas.per_user), 1, INDEXERS_MOST },
+	{ "Limits", "MaxDescendants", TYPE_SIZE, AT(quotas.descendants), 0, INDEXERS_MOST },
 	{ "Limits", "MaxDepth", TYPE_SIZE, AT(quotas.depth), 1, LINEAGE_LEVELS_MAX },
 	{ "Limits", "MaxConnections", TYPE_UNSIGNED, AT(limits.connections), 1,
 	  MAX_CONNECTIONS_MOST },

@@ -12,7 +12,7 @@
 #include "journal/cursor.h"
 
 /* So many members are remembered at most; of one that is forgotten no gap is told. */
-#define COUNTS_MAX 4400
+#define COUNTS_MAX INDEXERS_MOST
 
 struct count {
 	struct count *next;

@@ -13,9 +13,6 @@
 
 #define BUCKETS 1024
 
-/* Deleted ones that are remembered: more than are deleted while a reader lags behind. */
-#define FORMER_MAX 1024
-
 struct relative {
 	LIST_ENTRY(relative) link;	   /* of its bucket; the last one created first */
 	TAILQ_ENTRY(relative) former_link; /* of those deleted, the first deleted first */
@@ -105,7 +102,7 @@ bool family_remove(struct family *family, const char *id, struct kin *ret)
 		copy(relative, ret);
 		relative->former = true;
 		TAILQ_INSERT_TAIL(&family->former, relative, former_link);
-		if (++family->n_former > FORMER_MAX)
+		if (++family->n_former > FAMILY_FORMER_MAX)
 			forget_oldest(family);
 	}
 	pthread_mutex_unlock(&family->lock);

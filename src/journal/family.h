@@ -12,7 +12,11 @@
 
 #include "common/cleanup.h"
 #include "model/id.h"
+#include "model/indexer.h"
 #include "model/lineage.h"
+
+/* Deleted ones that are remembered: all that one call can delete, while a reader lags behind. */
+#define FAMILY_FORMER_MAX INDEXERS_MOST
 
 struct kin {
 	char id[ID_MAX];

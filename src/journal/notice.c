@@ -15,13 +15,14 @@
 
 #include "common/log.h"
 #include "journal/notice.h"
+#include "model/indexer.h"
 #include "model/names.h"
 
 /* How long a journald that does not take anything is waited for. */
 #define SEND_LIMIT_SEC 5
 
 /* That wait at most: as many as can be deleted while nothing is sent. */
-#define NOTICES_MAX 8192
+#define NOTICES_MAX (2 * INDEXERS_MOST)
 
 struct notice {
 	TAILQ_ENTRY(notice) link;

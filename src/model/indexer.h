@@ -19,6 +19,9 @@
 #include "model/kv.h"
 #include "model/progress.h"
 
+/* Indexers that there can be at one time: systemd has no more dynamic users, 61184 to 65519. */
+#define INDEXERS_MOST 4336
+
 /* The numbers of the three enums are those of the API. */
 enum state {
 	STATE_UNSPECIFIED = 0,

@@ -8,11 +8,12 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "model/indexer.h"
 #include "rpc/access.h"
 #include "rpc/watch-private.h"
 
 /* More that some watcher has still to be told of have left: the slowest watchers go. */
-#define TOMBSTONES_MAX 8192
+#define TOMBSTONES_MAX (2 * INDEXERS_MOST)
 
 /*
  * Groups, which is filters that are watched at once: each has a log of all that passes it, and each

@@ -21,7 +21,8 @@
 
 /*
  * An answer may stand in any of so many slots that follow each other. With more live indexers than
- * systemd has dynamic users (4,336) some are read more often than once a second, and that is all.
+ * systemd has dynamic users (INDEXERS_MOST) some are read more often than once a second, and that
+ * is all.
  */
 #define SLOTS 8192
 #define PROBE 8
