@@ -85,6 +85,7 @@ static void start_next(struct floor *floor)
 		.unit = unit,
 		.id = id,
 		.uid = UNIT_UID,
+		.lineage = UNIT_UID,
 		.description = "Indexer of the benchmark's floor",
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
 		.credential_path = SPEC_PATH,
