@@ -44,8 +44,8 @@ struct reader *reader_free(struct reader *reader);
 DEFINE_CLEANUP(struct reader, reader_free);
 
 /*
- * Makes one step. Returns one of the values above, 0 at the end of what is there for now, or a
- * negative errno. The record's content is valid until the next call.
+ * Makes one step. Returns one of the values in record.h, 0 at the end of what is there for now, or
+ * a negative errno. The record's content is valid until the next call.
  */
 int reader_next(struct reader *reader, struct reader_record *ret);
 

@@ -72,12 +72,16 @@ static int take_priority(struct record_reader *reader, const char *value, size_t
 	return 0;
 }
 
+static bool is_value(const char *value, size_t size, const char *want)
+{
+	return size == strlen(want) && memcmp(value, want, size) == 0;
+}
+
 static int take_level(struct record_reader *reader, const char *value, size_t size,
 		      struct fields *fields)
 {
 	(void)reader;
-	fields->is_trace = size == strlen(INDEXER_LEVEL_TRACE) &&
-			   memcmp(value, INDEXER_LEVEL_TRACE, size) == 0;
+	fields->is_trace = is_value(value, size, INDEXER_LEVEL_TRACE);
 	return 0;
 }
 
@@ -97,13 +101,8 @@ static int take_slice(struct record_reader *reader, const char *value, size_t si
 		      struct fields *fields)
 {
 	(void)reader;
-	fields->in_slice = size == strlen(INDEXER_SLICE) && memcmp(value, INDEXER_SLICE, size) == 0;
+	fields->in_slice = is_value(value, size, INDEXER_SLICE);
 	return 0;
-}
-
-static bool is_value(const char *value, size_t size, const char *want)
-{
-	return size == strlen(want) && memcmp(value, want, size) == 0;
 }
 
 static int take_pid(struct record_reader *reader, const char *value, size_t size,
@@ -264,13 +263,11 @@ static bool is_true(const struct fields *fields)
 /* What the daemon says. */
 static int read_notice(const struct fields *fields, struct reader_record *ret)
 {
-	static const char content[] = "deleted";
-
 	if (!fields->is_deletion)
 		return READER_PASSED;
 	ret->log.event = LOG_DELETED;
-	ret->log.content = content;
-	ret->log.content_size = strlen(content);
+	ret->log.content = RECORD_DELETED_TEXT;
+	ret->log.content_size = strlen(RECORD_DELETED_TEXT);
 	return READER_RECORD;
 }
 

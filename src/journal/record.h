@@ -11,6 +11,9 @@
 #include "journal/event.h"
 #include "model/lineage.h"
 
+/* What LOG_DELETED says, in words. */
+#define RECORD_DELETED_TEXT "deleted"
+
 /* What reader_next() returns above 0. */
 enum {
 	READER_RECORD = 1, /* a record of the indexer, or of any one; of any level and time */

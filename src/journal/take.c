@@ -229,11 +229,10 @@ int stream_take(struct log_stream *stream, struct reader *reader,
 
 int stream_take_deleted(struct log_stream *stream)
 {
-	static const char content[] = "deleted";
 	struct log_record record = { .id = stream->query.id,
 				     .event = LOG_DELETED,
-				     .content = content,
-				     .content_size = strlen(content),
+				     .content = RECORD_DELETED_TEXT,
+				     .content_size = strlen(RECORD_DELETED_TEXT),
 				     .time = atomic_load(&stream->removed) };
 
 	stream_close_reader(stream);

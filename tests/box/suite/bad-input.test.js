@@ -154,12 +154,6 @@ test('a message of 100 MB is refused', async () => {
 	assert.ok(resident < 200_000, `${resident} kB resident`);
 });
 
-for (const [method, request, message] of [
-])
-	test(`${method} ${JSON.stringify(request)} is refused by name`, async () => {
-		await refused(stream(method, request).next(), 'UNIMPLEMENTED', message);
-	});
-
 for (const [request, message] of [
 	[{ tail: -1 }, /tail/], [{ level: 99 }, /level/], [{ since: { seconds: 1, nanos: -5 } }, /since/],
 	[{ since: { seconds: 999999999999 } }, /since/], [{ cursor: 'c' }, /cursor/],
