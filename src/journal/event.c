@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/util.h"
+#include "journal/endings.h"
 #include "journal/event.h"
 #include "journal/exit.h"
 #include "journal/field.h"
@@ -25,30 +26,21 @@
 
 #define MESSAGE_MAX 256
 
-struct ending {
-	uint64_t invocation;
-	struct exit_fields fields;
-};
-
 struct event_reader {
 	char *directory;
-	size_t size, next;
-	struct ending endings[];
+	struct endings *endings;
 };
 
-int event_reader_new(const char *directory, size_t size, struct event_reader **ret)
+int event_reader_new(const char *directory, size_t most, struct event_reader **ret)
 {
-	struct event_reader *reader = calloc(1, sizeof(*reader) + size * sizeof(*reader->endings));
+	_cleanup_(event_reader_freep) struct event_reader *reader = calloc(1, sizeof(*reader));
 
-	if (!reader)
+	if (!reader || endings_new(most, &reader->endings) < 0)
 		return -ENOMEM;
-	reader->size = size;
 	reader->directory = directory ? strdup(directory) : NULL;
-	if (directory && !reader->directory) {
-		free(reader);
+	if (directory && !reader->directory)
 		return -ENOMEM;
-	}
-	*ret = reader;
+	*ret = TAKE(reader);
 	return 0;
 }
 
@@ -56,23 +48,10 @@ struct event_reader *event_reader_free(struct event_reader *reader)
 {
 	if (!reader)
 		return NULL;
+	endings_free(reader->endings);
 	free(reader->directory);
 	free(reader);
 	return NULL;
-}
-
-/* What is known of an invocation's end; the oldest one is forgotten for a new one. */
-static struct exit_fields *find_ending(struct event_reader *reader, uint64_t invocation)
-{
-	struct ending *ending;
-
-	for (size_t i = 0; i < reader->size; i++)
-		if (reader->endings[i].invocation == invocation)
-			return &reader->endings[i].fields;
-	ending = &reader->endings[reader->next];
-	reader->next = (reader->next + 1) % reader->size;
-	*ending = (struct ending){ .invocation = invocation };
-	return &ending->fields;
 }
 
 static int on_starting(struct event_reader *reader, sd_journal *j, struct unit_event *event)
@@ -85,29 +64,46 @@ static int on_starting(struct event_reader *reader, sd_journal *j, struct unit_e
 
 static int on_stopping(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
+	struct exit_fields *fields = endings_get(reader->endings, event->invocation);
+
 	(void)j;
-	find_ending(reader, event->invocation)->asked = true;
+	if (!fields)
+		return -ENOMEM;
+	fields->asked = true;
 	return 0;
 }
 
 static int on_process_exit(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
-	struct exit_fields *fields = find_ending(reader, event->invocation);
+	struct exit_fields *fields;
 	char message[MESSAGE_MAX];
 
 	/* A control process's end is told by the same record. */
 	if (!field_get(j, "MESSAGE", message, sizeof(message)) ||
 	    !strstr(message, ": Main process"))
 		return 0;
+	fields = endings_get(reader->endings, event->invocation);
+	if (!fields)
+		return -ENOMEM;
 	(void)field_get(j, "EXIT_CODE", fields->code, sizeof(fields->code));
 	(void)field_get(j, "EXIT_STATUS", fields->status, sizeof(fields->status));
 	return 0;
 }
 
-static int end(const struct exit_fields *fields, struct unit_event *event)
+/* What has been told of the invocation before its end. */
+static struct exit_fields told(struct event_reader *reader, const struct unit_event *event)
+{
+	const struct exit_fields *fields = endings_find(reader->endings, event->invocation);
+
+	return fields ? *fields : (struct exit_fields){ 0 };
+}
+
+static int end(struct event_reader *reader, const struct exit_fields *fields,
+	       struct unit_event *event)
 {
 	struct exit_record exit;
 
+	endings_end(reader->endings, event->invocation);
 	event->kind = LOG_EXITED;
 	if (exit_from_fields(fields, &exit) > 0)
 		exit_describe(&exit, event->text);
@@ -118,11 +114,11 @@ static int end(const struct exit_fields *fields, struct unit_event *event)
 
 static int on_success(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
-	struct exit_fields *fields = find_ending(reader, event->invocation);
+	struct exit_fields fields = told(reader, event);
 
 	(void)j;
-	fields->success = true;
-	return end(fields, event);
+	fields.success = true;
+	return end(reader, &fields, event);
 }
 
 /* Whether the result says that the process exited, and not how. */
@@ -133,17 +129,17 @@ static bool is_of_process(const char *result)
 
 static int on_failure(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
-	struct exit_fields *fields = find_ending(reader, event->invocation);
+	struct exit_fields fields = told(reader, event);
 	char invocation_id[ID128_TEXT_MAX], unit[UNIT_MAX_SIZE];
 
-	(void)field_get(j, "UNIT_RESULT", fields->result, sizeof(fields->result));
+	(void)field_get(j, "UNIT_RESULT", fields.result, sizeof(fields.result));
 	/* Where reading began behind the record that says how. */
-	if (isempty(fields->code) && is_of_process(fields->result) &&
+	if (isempty(fields.code) && is_of_process(fields.result) &&
 	    field_get(j, "INVOCATION_ID", invocation_id, sizeof(invocation_id))) {
 		unit_from_id(event->id, unit);
-		(void)exit_find_fields(reader->directory, unit, invocation_id, fields);
+		(void)exit_find_fields(reader->directory, unit, invocation_id, &fields);
 	}
-	return end(fields, event);
+	return end(reader, &fields, event);
 }
 
 static const struct {

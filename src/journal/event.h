@@ -23,19 +23,19 @@ struct unit_event {
 };
 
 /*
- * Reads events, and remembers what was told of the last few invocations until their end: PID 1
+ * Reads events, and remembers what was told of invocations until their end: PID 1
  * tells how the process exited, and only some records later that the unit is down. A reader's own.
  */
 struct event_reader;
 
-/* `size` is the number of invocations that may end at one time; `directory` as in journal_new(). */
-int event_reader_new(const char *directory, size_t size, struct event_reader **ret);
+/* `most` is the number of invocations that may end at one time; `directory` as in journal_new(). */
+int event_reader_new(const char *directory, size_t most, struct event_reader **ret);
 struct event_reader *event_reader_free(struct event_reader *reader);
 DEFINE_CLEANUP(struct event_reader, event_reader_free);
 
 /*
  * Reads the current record, which PID 1 has written. Returns 1 with *ret filled where it
- * is an event, else 0.
+ * is an event, 0 where it is none, or -ENOMEM.
  */
 int event_read(struct event_reader *reader, sd_journal *j, struct unit_event *ret);
 

@@ -11,11 +11,12 @@
 #include "journal/access.h"
 #include "journal/notice.h"
 #include "journal/reader-private.h"
+#include "model/indexer.h"
 #include "model/names.h"
 
 /* Invocations that may end at one time: of one indexer, and of many. */
 #define ENDINGS	     1
-#define ENDINGS_MANY 64
+#define ENDINGS_MANY INDEXERS_MOST
 
 struct reader *reader_free(struct reader *reader)
 {

@@ -241,9 +241,10 @@ static int take_field(struct record_reader *reader, const char *data, size_t siz
 static int read_event(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
 {
 	struct unit_event *event = &reader->event;
+	int r = reader->events ? event_read(reader->events, j, event) : 0;
 
-	if (!reader->events || event_read(reader->events, j, event) == 0)
-		return READER_PASSED;
+	if (r <= 0)
+		return r < 0 ? r : READER_PASSED;
 	ret->log.event = event->kind;
 	ret->log.level = LEVEL_UNKNOWN;
 	ret->log.content = event->text;
