@@ -141,6 +141,7 @@ struct journal {
 	int inbox_fd; /* wakes the live thread */
 	atomic_bool stopping;
 	atomic_uint open_readers;
+	atomic_size_t counts_memory; /* see counts.h */
 
 	pthread_mutex_t sync_lock; /* one journald synchronisation at a time; a lock of its own */
 	uint64_t synced;	   /* when the last one began that was completed */

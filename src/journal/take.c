@@ -90,7 +90,7 @@ static int given_of(struct log_stream *stream, const struct reader_record *recor
 	*ret = &stream->given;
 	if (!stream->query.recursive)
 		return 0;
-	if (!stream->counts && counts_new(&stream->counts) < 0)
+	if (!stream->counts && counts_new(&stream->journal->counts_memory, &stream->counts) < 0)
 		return -ENOMEM;
 	count = counts_get(stream->counts, record->uid, &is_new);
 	if (!count)

@@ -16,7 +16,6 @@
 
 #include "common/cleanup.h"
 #include "journal/bus-error.h"
-#include "journal/counts.h"
 #include "journal/exit.h"
 #include "journal/journal.h"
 #include "journal/position.h"
@@ -178,39 +177,6 @@ static void test_about(void)
 		strcpy(record.id, rows[i].id);
 		is_int(query_is_about(&query, &record), rows[i].want, "%s", rows[i].name);
 	}
-}
-
-static struct count *get(struct counts *counts, unsigned i, bool *is_new)
-{
-	char uid[ID128_TEXT_MAX];
-
-	(void)snprintf(uid, sizeof(uid), "%032x", i);
-	return counts_get(counts, uid, is_new);
-}
-
-static void test_counts(void)
-{
-	unsigned kept = 0;
-	struct counts *counts;
-	bool is_new;
-
-	is_int(counts_new(&counts), 0, "counts");
-	for (unsigned i = 0; i < COUNTS_MAX; i++)
-		get(counts, i, &is_new)->given.numbers.invocation = i + 1;
-	for (unsigned i = 0; i < COUNTS_MAX; i++)
-		kept += get(counts, i, &is_new)->given.numbers.invocation == i + 1 && !is_new;
-	is_int(kept, COUNTS_MAX, "so many are kept");
-	counts_drop(counts, "00000000000000000000000000000007");
-	counts_drop(counts, "00000000000000000000000000000007");
-	ok(get(counts, 7, &is_new)->given.numbers.invocation == 0 && is_new,
-	   "one that was dropped is new again");
-	ok(get(counts, COUNTS_MAX, &is_new) && is_new, "one more,");
-	kept = 0;
-	for (unsigned i = 0; i < COUNTS_MAX; i++)
-		if (i != 7)
-			kept += get(counts, i, &is_new)->given.numbers.invocation == i + 1;
-	ok(kept < COUNTS_MAX - 1 && kept > 0, "and another one is forgotten");
-	ok(counts_free(counts) == NULL && counts_free(NULL) == NULL, "freed");
 }
 
 static void test_covers(void)
@@ -406,7 +372,6 @@ int main(void)
 	test_cursor();
 	test_tree_cursor();
 	test_about();
-	test_counts();
 	test_covers();
 	test_exit();
 	if (ok(mkdtemp(directory) != NULL, "a directory")) {
