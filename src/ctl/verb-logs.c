@@ -44,7 +44,7 @@ static const struct option_row logs_options[] = {
 	{ "recursive", 'r', NULL, take_flag, AT(recursive), NULL,
 	  "with all indexers below it, each line with its indexer", "recursive" },
 	{ "lines", 'n', "N", take_count, AT(lines), "a whole number above 0",
-	  "begin with the last N records", "tail" },
+	  "begin with the last N lines", "tail" },
 	{ "priority", 'p', "LEVEL", take_level, AT(level), "trace, debug, info, warning or error",
 	  "only this level and above", "level" },
 	{ "since", 0, "TIME", take_time, AT(since),
