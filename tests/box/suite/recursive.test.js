@@ -148,6 +148,31 @@ test('when the root goes, with all below it, each DELETED comes, the root’s la
 	}
 });
 
+test('of a large tree that is deleted at once each exit is told as a stop, to any stream', async () => {
+	const N = 80;
+	const main = '#!/bin/sh\nexec sleep infinity\n';
+	await create('large', '', main);
+	await Promise.all(Array.from({ length: N }, (_, i) => create(`large-${i}`, 'large', main)));
+	const parent = 'indexers/large';
+	const tree = follow({ parent });
+	const alone = ['large', 'large-0', `large-${N - 1}`].map((id) => stream('StreamLogs', { parent: `indexers/${id}` }));
+	await tree.take(N + 1);
+	for (const follower of alone)
+		await follower.take(1);
+	await remove('large');
+	const told = async (follower) => {
+		const records = [];
+		for (let record; (record = await follower.next()) !== null;)
+			records.push(`${record.indexer} ${record.event.slice('LOG_EVENT_'.length)} ${record.content}`);
+		return records;
+	};
+	const ends = (name) => [`${name} EXITED stopped`, `${name} DELETED deleted`];
+	const names = [parent, ...Array.from({ length: N }, (_, i) => `indexers/large-${i}`)];
+	assert.deepEqual((await told(tree)).sort(), names.flatMap(ends).sort());
+	for (const [i, id] of [0, 1, N].entries())
+		assert.deepEqual(await told(alone[i]), ends(names[id]));
+}, { limit: 240_000 });
+
 test('nobody gets into another one’s tree by what they write', async () => {
 	const { uid } = await create('honest');
 	const child = await create('honest-child', 'honest');
