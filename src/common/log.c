@@ -29,7 +29,8 @@ void log_line(int priority, const char *format, ...)
 	if (priority > atomic_load_explicit(&max_priority, memory_order_relaxed))
 		return;
 
-	head = snprintf(line, sizeof(line), "<%d>", priority);
+	/* The prefix is for journald; a person at a terminal has no use for it. */
+	head = isatty(STDERR_FILENO) ? 0 : snprintf(line, sizeof(line), "<%d>", priority);
 	errno = saved; /* for %m */
 	va_start(ap, format);
 	body = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, format, ap);

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <time.h>
 
 #include "common/util.h"
@@ -84,9 +83,7 @@ static void print_event(const Indexerd__V1__StreamLogsResponse *record)
 {
 	const ProtobufCEnumDescriptor *events = &indexerd__v1__log_event__descriptor;
 
-	if (record->event == INDEXERD__V1__LOG_EVENT__LOG_EVENT_LOST)
-		printf("-- %" PRIu64 " lines lost --", record->lost);
-	else if (!isempty(record->content))
+	if (!isempty(record->content))
 		printf("-- %s --", clean(record->content));
 	else
 		printf("-- %s --", enum_text(events, (int)record->event));
@@ -183,8 +180,9 @@ static int run_logs(struct ctl *ctl, void *userdata, char **operands)
 	if (config->after_cursor)
 		request.cursor = (char *)config->after_cursor;
 	r = ctl_stream(ctl, "StreamLogs", &request.base, print_record, &printer);
-	if (printer.cursor)
-		printf("-- cursor: %s\n", printer.cursor);
+	/* Without a record the place is still that of the last run. */
+	if (printer.cursor || (config->show_cursor && !isempty(config->after_cursor)))
+		printf("-- cursor: %s\n", printer.cursor ? printer.cursor : config->after_cursor);
 	free(printer.cursor);
 	return r;
 }

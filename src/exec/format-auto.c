@@ -2,8 +2,8 @@
  * The format `auto`: learns from the first lines which format a program writes; see format.h.
  *
  * While it learns, a line has the level that the first format to know it finds. The format that has
- * known three lines first is the choice from then on, for both streams. Where none has within the
- * first five hundred lines, lines are INFO from then on, but for reports of crashes.
+ * known three lines first is the choice from then on, for both streams. Until one has, it goes on
+ * learning: a program may write thousands of plain lines before its first error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,6 @@
 #include "exec/format-impl.h"
 
 #define VOTES_WANTED 3
-#define LOOKED_MAX   500
 
 static const struct {
 	const struct format *format;
@@ -24,12 +23,6 @@ static const struct {
 	/* A level alone is rather Python's. */
 	{ &format_tracing, format_tracing_stamped },
 	{ &format_python, NULL },
-};
-
-static const struct format format_none = {
-	.name = "none",
-	.usual = { LEVEL_INFO, LEVEL_INFO },
-	.strip_ansi = true,
 };
 
 static void choose(struct format_reader *reader, const struct format *format)
@@ -49,8 +42,6 @@ bool format_learn(struct format_reader *reader, struct log_line *line)
 			choose(reader, format);
 		return true;
 	}
-	if (++reader->looked == LOOKED_MAX)
-		choose(reader, &format_none);
 	return false;
 }
 

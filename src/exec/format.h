@@ -54,8 +54,7 @@ struct format;
 struct format_reader {
 	const struct format *format;
 	struct format_state states[STREAM_N];
-	bool chosen;	 /* by `auto` */
-	unsigned looked; /* lines that `auto` has looked at */
+	bool chosen; /* by `auto` */
 	unsigned votes[FORMAT_CANDIDATES];
 };
 

@@ -56,7 +56,9 @@ struct event_reader *event_reader_free(struct event_reader *reader)
 
 static int on_starting(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
-	(void)reader, (void)j;
+	(void)j;
+	if (!endings_get(reader->endings, event->invocation))
+		return -ENOMEM;
 	event->kind = LOG_STARTED;
 	(void)snprintf(event->text, sizeof(event->text), "started");
 	return 1;
@@ -112,11 +114,28 @@ static int end(struct event_reader *reader, const struct exit_fields *fields,
 	return 1;
 }
 
+/* Asks the journal what was said of the invocation, where reading began behind that. */
+static void find_out(struct event_reader *reader, sd_journal *j, const struct unit_event *event,
+		     struct exit_fields *fields)
+{
+	char invocation_id[ID128_TEXT_MAX], unit[UNIT_MAX_SIZE];
+
+	if (!field_get(j, "INVOCATION_ID", invocation_id, sizeof(invocation_id)))
+		return;
+	unit_from_id(event->id, unit);
+	(void)exit_find_fields(reader->directory, unit, invocation_id, fields);
+}
+
 static int on_success(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
 	struct exit_fields fields = told(reader, event);
 
-	(void)j;
+	/* Of a program that ends with 0 by itself nothing is said before: it is known by its start.
+	 */
+	if (!endings_find(reader->endings, event->invocation))
+		find_out(reader, j, event, &fields);
+	if (!isempty(fields.result))
+		return 0; /* it had failed before, and is only cleared */
 	fields.success = true;
 	return end(reader, &fields, event);
 }
@@ -130,15 +149,10 @@ static bool is_of_process(const char *result)
 static int on_failure(struct event_reader *reader, sd_journal *j, struct unit_event *event)
 {
 	struct exit_fields fields = told(reader, event);
-	char invocation_id[ID128_TEXT_MAX], unit[UNIT_MAX_SIZE];
 
 	(void)field_get(j, "UNIT_RESULT", fields.result, sizeof(fields.result));
-	/* Where reading began behind the record that says how. */
-	if (isempty(fields.code) && is_of_process(fields.result) &&
-	    field_get(j, "INVOCATION_ID", invocation_id, sizeof(invocation_id))) {
-		unit_from_id(event->id, unit);
-		(void)exit_find_fields(reader->directory, unit, invocation_id, &fields);
-	}
+	if (isempty(fields.code) && is_of_process(fields.result))
+		find_out(reader, j, event, &fields);
 	return end(reader, &fields, event);
 }
 

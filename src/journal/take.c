@@ -7,6 +7,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "journal/numbers.h"
@@ -113,8 +115,13 @@ static const char *id_of(const struct log_stream *stream, const struct reader_re
 static int pass_lost(struct log_stream *stream, struct reader *reader,
 		     const struct reader_record *record, struct log_mark *given, uint64_t lost)
 {
-	struct log_record out = { .event = LOG_LOST, .content = "", .lost = lost };
+	struct log_record out = { .event = LOG_LOST, .lost = lost };
+	char content[48];
 	int r;
+
+	out.content_size = (size_t)snprintf(content, sizeof(content), "%" PRIu64 " line%s lost",
+					    lost, lost == 1 ? "" : "s");
+	out.content = content;
 
 	out.id = id_of(stream, record);
 	out.time = record->log.time;

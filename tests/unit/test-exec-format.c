@@ -233,11 +233,13 @@ static void test_learning(void)
 	       "then it is no other format any more");
 
 	start(&reader, "auto");
-	is_str(chosen_after(&reader, "block 7", 499), "-", "it looks at many plain lines");
-	is_str(chosen_after(&reader, "block 7", 1), "none", "and then goes on without a format");
-	is_int(level_of(&reader, STREAM_STDOUT, "{\"level\":50}"), LEVEL_INFO, "at INFO");
+	is_str(chosen_after(&reader, "block 7", 5000), "-",
+	       "it looks at any number of plain lines");
+	is_int(level_of(&reader, STREAM_STDOUT, "{\"level\":50}"), LEVEL_ERROR,
+	       "and knows an error behind them");
+	is_int(level_of(&reader, STREAM_STDOUT, "<4>careful"), LEVEL_WARNING, "of any format");
 	is_int(level_of(&reader, STREAM_STDERR, "file:///srv/p/x.mjs:3"), LEVEL_ERROR,
-	       "but for a crash");
+	       "and a crash");
 }
 
 static void test_syslog_keeps_priority(void)
