@@ -42,6 +42,7 @@ struct runtime {
 struct runtime_set {
 	struct runtime **runtimes; /* sorted by name */
 	size_t n;
+	bool incomplete;  /* a file was left out that is no runtime */
 	gid_t unit_group; /* the group that every indexer's process is in, or (gid_t)-1 */
 };
 

@@ -138,21 +138,27 @@ static int load_file(struct runtime_set *set, const char *name, const char *dire
 	return r;
 }
 
-/* Takes the runtime's name out of a file's; false where the file is none of a runtime's. */
-static bool name_from_file(const char *directory, const char *file, char name[ID_MAX])
+static bool is_runtime_file(const char *file)
 {
 	size_t n = strlen(file), suffix = strlen(SUFFIX);
 
-	if (file[0] == '.' || n <= suffix || !streq(file + n - suffix, SUFFIX))
-		return false;
-	n -= suffix;
+	return file[0] != '.' && n > suffix && streq(file + n - suffix, SUFFIX);
+}
+
+/* Takes the runtime's name out of its file's; false where that is no name. */
+static bool name_from_file(const char *directory, const char *file, char name[ID_MAX])
+{
+	size_t n = strlen(file) - strlen(SUFFIX);
+
 	if (n < ID_MAX) {
 		memcpy(name, file, n);
 		name[n] = '\0';
 	}
 	if (n < ID_MAX && id_valid(name))
 		return true;
-	log_warning("%s/%s: the name is none of a runtime, left out", directory, file);
+	log_warning("%s/%s: '%.*s' is no name of a runtime: lower-case letters, digits and dashes, "
+		    "a letter first; left out",
+		    directory, file, (int)MIN(n, (size_t)ID_MAX), file);
 	return false;
 }
 
@@ -169,13 +175,19 @@ static int load_directory(struct runtime_set *set, const char *directory)
 		return 0;
 	}
 	while (r == 0 && (entry = readdir(dir))) {
-		if (!name_from_file(directory, entry->d_name, name) || set_has(set, name))
+		if (!is_runtime_file(entry->d_name))
 			continue;
-		if (set->n < FILES_MAX)
+		if (!name_from_file(directory, entry->d_name, name)) {
+			set->incomplete = true;
+		} else if (set_has(set, name)) {
+			continue;
+		} else if (set->n < FILES_MAX) {
 			r = load_file(set, name, directory, entry->d_name);
-		else
+		} else {
 			log_error("%s/%s: more than %d runtimes, left out", directory,
 				  entry->d_name, FILES_MAX);
+			set->incomplete = true;
+		}
 	}
 	closedir(dir);
 	return r;
@@ -230,7 +242,7 @@ bool runtime_set_is_good(const struct runtime_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		if (set->runtimes[i]->broken)
 			return false;
-	return true;
+	return !set->incomplete;
 }
 
 const struct runtime *runtime_set_find(const struct runtime_set *set, const char *name)

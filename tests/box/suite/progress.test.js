@@ -173,6 +173,11 @@ test('a pattern with a mistake in it: its file, line and column', async () => {
 	const { code, stderr } = sh('indexerd --check');
 	assert.equal(code, 1);
 	assert.match(stderr, complaint);
+	const misnamed = '/etc/indexerd/runtimes/Bad_Name.conf';
+	fs.renameSync(file, misnamed);
+	assert.equal(sh('indexerd --check').code, 1);
+	assert.match(sh('indexerd --check').stderr, /'Bad_Name.*' is no name of a runtime/);
+	fs.renameSync(misnamed, file);
 	run('systemctl reload indexerd.service');
 	await served();
 	assert.match(run('journalctl -q -u indexerd.service -o cat -n 20'), complaint);
