@@ -183,6 +183,7 @@ static int move(struct reader *reader, int (*direction)(sd_journal *j))
 static void end_of_back(struct reader *reader, bool on_record)
 {
 	reader->place.back = 0;
+	reader->record.wants_lines = false;
 	reader->on_record = on_record;
 	reader->skipping = false;
 	if (reader_position(reader, &reader->last) == 0)
@@ -194,6 +195,8 @@ static int step_back(struct reader *reader, struct reader_record *record)
 {
 	int r = move(reader, sd_journal_previous);
 
+	/* Events do not count, and read from their end on they cannot be understood. */
+	reader->record.wants_lines = true;
 	if (r < 0)
 		return r;
 	if (r == 0) {

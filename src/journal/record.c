@@ -241,7 +241,7 @@ static int take_field(struct record_reader *reader, const char *data, size_t siz
 static int read_event(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
 {
 	struct unit_event *event = &reader->event;
-	int r = reader->events ? event_read(reader->events, j, event) : 0;
+	int r = reader->wants_lines ? 0 : event_read(reader->events, j, event);
 
 	if (r <= 0)
 		return r < 0 ? r : READER_PASSED;

@@ -37,7 +37,8 @@ struct record_reader {
 	struct event_reader *events;
 	struct unit_event event;
 	bool of_unit;	    /* the last one was neither PID 1's nor the daemon's */
-	bool wants_lineage; /* the reader's to say */
+	bool wants_lineage; /* the reader's to say, */
+	bool wants_lines;   /* as that events are passed over */
 	char lineage[LINEAGE_MAX];
 };
 

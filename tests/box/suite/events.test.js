@@ -82,6 +82,21 @@ test('a follower has them as they happen, whatever its level; stored and live ag
 	follower.cancel();
 });
 
+test('an exit is told as a stop also to a stream that begins when the stop is under way', async () => {
+	await create('slow', '#!/bin/bash\nexec 2>/dev/null # bash says that its sleep was killed\n' +
+		'trap "echo bye; sleep 0.3; exit 0" TERM\necho up\nwhile :; do sleep 0.05; done\n');
+	await stored('slow', 'up');
+	await call('StopIndexer', { name: 'indexers/slow' });
+	const parent = 'indexers/slow', want = ['STARTED: started', 'up', 'bye', 'EXITED: stopped'];
+	for (const recursive of [false, true]) {
+		const records = await all({ parent, recursive });
+		assert.deepEqual(records.map(short), want);
+		for (const [i, { cursor }] of records.entries())
+			assert.deepEqual(await shorts({ parent, recursive, cursor }), want.slice(i + 1), `behind ${want[i]}`);
+		assert.deepEqual(await shorts({ parent, recursive, tail: 1 }), want.slice(2));
+	}
+});
+
 test('DELETED is the last record, after the last line and EXITED', async () => {
 	await create('gone', '#!/bin/bash\necho up\nexec sleep infinity\n');
 	await stored('gone', 'up');
