@@ -1,5 +1,5 @@
 /*
- * Whether the journal can be read at all; see access.h.
+ * Opening the journal; see access.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -84,4 +84,10 @@ int journal_access(const struct journal_source *source)
 	if (r == 0 && source->log_namespace)
 		r = check_namespace(machine, source->log_namespace);
 	return r;
+}
+
+int journal_open(const char *directory, int flags, sd_journal **ret)
+{
+	return directory ? sd_journal_open_directory(ret, directory, 0)
+			 : sd_journal_open(ret, SD_JOURNAL_LOCAL_ONLY | flags);
 }

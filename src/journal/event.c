@@ -27,7 +27,7 @@
 #define MESSAGE_MAX 256
 
 struct event_reader {
-	char *directory;
+	const char *directory; /* lent */
 	struct endings *endings;
 };
 
@@ -37,9 +37,7 @@ int event_reader_new(const char *directory, size_t most, struct event_reader **r
 
 	if (!reader || endings_new(most, &reader->endings) < 0)
 		return -ENOMEM;
-	reader->directory = directory ? strdup(directory) : NULL;
-	if (directory && !reader->directory)
-		return -ENOMEM;
+	reader->directory = directory;
 	*ret = TAKE(reader);
 	return 0;
 }
@@ -49,7 +47,6 @@ struct event_reader *event_reader_free(struct event_reader *reader)
 	if (!reader)
 		return NULL;
 	endings_free(reader->endings);
-	free(reader->directory);
 	free(reader);
 	return NULL;
 }

@@ -28,7 +28,10 @@ struct unit_event {
  */
 struct event_reader;
 
-/* `most` is the number of invocations that may end at one time; `directory` as in journal_new(). */
+/*
+ * `most` is the number of invocations that may end at one time; `directory` as in struct
+ * journal_source, lent.
+ */
 int event_reader_new(const char *directory, size_t most, struct event_reader **ret);
 struct event_reader *event_reader_free(struct event_reader *reader);
 DEFINE_CLEANUP(struct event_reader, event_reader_free);

@@ -113,8 +113,7 @@ static int open_matched(const char *directory, const char *unit, const char *inv
 	r = r < 0 ? r : sd_id128_get_boot(&boot);
 	if (r < 0)
 		return r;
-	r = directory ? sd_journal_open_directory(&j, directory, 0)
-		      : sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY);
+	r = journal_open(directory, 0, &j);
 	if (r < 0)
 		return r;
 	(void)snprintf(matches[0], sizeof(matches[0]), "_PID=1");

@@ -47,11 +47,7 @@ struct gaps *gaps_free(struct gaps *gaps)
 
 static struct slot *find(struct gaps *gaps, const char *uid)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (const char *p = uid; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619U;
-	return &gaps->slots[hash % SLOTS];
+	return &gaps->slots[text_hash(uid) % SLOTS];
 }
 
 static bool is_current(const struct slot *slot, const char *uid, uint64_t now)

@@ -51,6 +51,13 @@ struct log_query {
 	bool follow;
 };
 
+/*
+ * The longest content of a record: what one writer can make a reader hold, and each queue to a
+ * client; what is longer is cut. indexer-exec splits lines before, at 48 KB. On the wire each byte
+ * may become three, and clients take 4 MiB.
+ */
+#define LOG_CONTENT_MAX (64 * 1024)
+
 /* One record, lent for the duration of the call. */
 struct log_record {
 	const char *id; /* the indexer's; of a recursive stream, that of the one that it is about */

@@ -42,9 +42,9 @@ void live_wake(struct journal *journal)
 	(void)n;
 }
 
-static struct stream_list *find(struct stream_list lists[BUCKETS], const char *key)
+static struct stream_list *find(struct live *live, const char *uid)
 {
-	return &lists[text_hash(key) % BUCKETS];
+	return &live->buckets[text_hash(uid) % BUCKETS];
 }
 
 static void flush_one(struct live *live, struct log_stream *stream)
@@ -68,7 +68,7 @@ static void flush_all(struct live *live)
 static void detach(struct live *live, struct log_stream *stream)
 {
 	flush_one(live, stream);
-	TAILQ_REMOVE(find(live->buckets, stream->query.uid), stream, live_link);
+	TAILQ_REMOVE(find(live, stream->query.uid), stream, live_link);
 	live->n_streams--;
 	live->n_recursive -= stream->query.recursive;
 }
@@ -144,7 +144,7 @@ static void give(struct live *live, struct log_stream *stream, const struct read
 
 static void dispatch_to(struct live *live, const char *uid, const struct reader_record *record)
 {
-	struct stream_list *list = find(live->buckets, uid);
+	struct stream_list *list = find(live, uid);
 	struct log_stream *stream, *next;
 
 	for (stream = TAILQ_FIRST(list); stream; stream = next) {
@@ -203,7 +203,7 @@ static void join(struct live *live, struct log_stream *stream)
 		return;
 	}
 	stream->skipping = true;
-	TAILQ_INSERT_TAIL(find(live->buckets, stream->query.uid), stream, live_link);
+	TAILQ_INSERT_TAIL(find(live, stream->query.uid), stream, live_link);
 	live->n_streams++;
 	live->n_recursive += stream->query.recursive;
 	if (live->has_last && query_is_about(&stream->query, &live->last))

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <systemd/sd-journal.h>
 
+#include "journal/access.h"
 #include "journal/field.h"
 #include "journal/notice.h"
 #include "journal/owner.h"
@@ -30,7 +31,7 @@ struct span {
 
 struct owner_finder {
 	struct family *family;
-	char *directory;
+	const char *directory; /* lent */
 	bool search;
 	sd_journal *j; /* NULL until something is searched */
 	unsigned next;
@@ -46,11 +47,7 @@ int owner_finder_new(const char *directory, struct family *family, bool search,
 		return -ENOMEM;
 	finder->family = family;
 	finder->search = search;
-	finder->directory = directory ? strdup(directory) : NULL;
-	if (directory && !finder->directory) {
-		free(finder);
-		return -ENOMEM;
-	}
+	finder->directory = directory;
 	*ret = finder;
 	return 0;
 }
@@ -62,17 +59,8 @@ struct owner_finder *owner_finder_free(struct owner_finder *finder)
 	for (size_t i = 0; i < SPANS; i++)
 		free(finder->spans[i]);
 	sd_journal_close(finder->j);
-	free(finder->directory);
 	free(finder);
 	return NULL;
-}
-
-static int open_journal(struct owner_finder *finder)
-{
-	if (finder->j)
-		return 0;
-	return finder->directory ? sd_journal_open_directory(&finder->j, finder->directory, 0)
-				 : sd_journal_open(&finder->j, SD_JOURNAL_LOCAL_ONLY);
 }
 
 static int match(sd_journal *j, const char *id)
@@ -104,7 +92,8 @@ static bool read_deletion(sd_journal *j, const char *id, struct span *span)
 static int find_deletion(struct owner_finder *finder, const char *id, uint64_t time,
 			 struct span *span)
 {
-	int r = open_journal(finder);
+	/* The daemon's records are in the default namespace. */
+	int r = finder->j ? 0 : journal_open(finder->directory, 0, &finder->j);
 
 	if (r < 0)
 		return r;

@@ -13,8 +13,8 @@
 struct owner_finder;
 
 /*
- * `directory` as in journal_new(); the family must outlive the finder. Without `search` only the
- * family is asked, which is enough for what happens now. 0 or -ENOMEM.
+ * `directory` as in struct journal_source, lent; the family must outlive the finder. Without
+ * `search` only the family is asked, which is enough for what happens now. 0 or -ENOMEM.
  */
 int owner_finder_new(const char *directory, struct family *family, bool search,
 		     struct owner_finder **ret);

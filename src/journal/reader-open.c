@@ -43,9 +43,7 @@ static int open_journal(const struct journal_source *source, size_t endings, str
 	r = event_reader_new(source->directory, endings, &reader->record.events);
 	if (r < 0)
 		return r;
-	r = source->directory ? sd_journal_open_directory(&reader->j, source->directory, 0)
-			      : sd_journal_open(&reader->j,
-						SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_ALL_NAMESPACES);
+	r = journal_open(source->directory, SD_JOURNAL_ALL_NAMESPACES, &reader->j);
 	if (r < 0)
 		return r;
 	r = sd_journal_set_data_threshold(reader->j, 0);

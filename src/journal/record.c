@@ -21,12 +21,6 @@
 #include "journal/record.h"
 #include "model/names.h"
 
-/*
- * What one writer can make a reader hold, and each queue to a client; what is longer is cut.
- * indexer-exec splits lines before, at 48 KB.
- */
-#define CONTENT_MAX (64 * 1024)
-
 /* Of a line's numbers. What has more is none of indexer-exec's. */
 #define LINE_DIGITS_MAX 14
 
@@ -46,7 +40,7 @@ static int take_message(struct record_reader *reader, const char *value, size_t 
 {
 	if (fields->has_message)
 		return 0;
-	size = MIN(size, (size_t)CONTENT_MAX);
+	size = MIN(size, (size_t)LOG_CONTENT_MAX);
 	if (size > reader->content_allocated) {
 		size_t n = MAX(size, (size_t)4096);
 		char *content = realloc(reader->content, n);
@@ -157,12 +151,8 @@ static void take_number(enum level_class class, const char *value, size_t size,
 	uint64_t number = 0;
 
 	fields->n_numbers[class]++;
-	for (size_t i = 0; i < size; i++) {
-		if (value[i] < '0' || value[i] > '9' || i >= LINE_DIGITS_MAX)
-			return;
-		number = number * 10 + (uint64_t)(value[i] - '0');
-	}
-	fields->numbers.n[class] = number;
+	if (size <= LINE_DIGITS_MAX && decimal_read(value, value + size, &number) == value + size)
+		fields->numbers.n[class] = number;
 }
 
 static int take_line(struct record_reader *reader, const char *value, size_t size,

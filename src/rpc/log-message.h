@@ -12,11 +12,9 @@
 
 #include "journal/journal.h"
 
-/* The longest content sent; more is cut. Each byte may become three, and clients take 4 MiB. */
-#define LOG_CONTENT_MAX (64 * 1024)
-
 /*
- * Packs a record of a stream about the indexer with this uid, which its cursor is bound to. Bytes
- * of the content that are not UTF-8, and NULs, become U+FFFD. The caller owns the slice.
+ * Packs a record of a stream about the indexer with this uid, which its cursor is bound to. Content
+ * of more than LOG_CONTENT_MAX bytes is cut. Bytes of the content that are not UTF-8, and NULs,
+ * become U+FFFD. The caller owns the slice.
  */
 grpc_slice log_message_pack(const struct log_record *record, const char *uid);

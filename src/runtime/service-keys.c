@@ -118,28 +118,34 @@ static int complain_number(const struct service_key *key, const char *value, con
 			value, (long long)key->min, (long long)key->max, unit);
 }
 
+/* Reads a value that is nothing but a number. 0 or MALFORMED. */
+static int take_number(const struct service_key *key, const char *value, int64_t *ret,
+		       struct complaint *complaint)
+{
+	const char *rest;
+
+	if (!read_number(key, value, ret, &rest) || *rest)
+		return complain_number(key, value, "", complaint);
+	return 0;
+}
+
 static int take_u64(const struct service_key *key, const char *value, struct setting_list *list,
 		    struct complaint *complaint)
 {
-	const char *rest;
 	int64_t n;
+	int r = take_number(key, value, &n, complaint);
 
-	if (!read_number(key, value, &n, &rest) || *rest)
-		return complain_number(key, value, "", complaint);
-	return add_u64(list, key->property, (uint64_t)n);
+	return r != 0 ? r : add_u64(list, key->property, (uint64_t)n);
 }
 
 static int take_u32(const struct service_key *key, const char *value, struct setting_list *list,
 		    struct complaint *complaint)
 {
 	struct setting *setting;
-	const char *rest;
 	int64_t n;
-	int r;
+	int r = take_number(key, value, &n, complaint);
 
-	if (!read_number(key, value, &n, &rest) || *rest)
-		return complain_number(key, value, "", complaint);
-	r = add(list, key->property, SETTING_UINT32, &setting);
+	r = r != 0 ? r : add(list, key->property, SETTING_UINT32, &setting);
 	if (r == 0)
 		setting->u32 = (uint32_t)n;
 	return r;
@@ -157,13 +163,10 @@ static int take_i32(const struct service_key *key, const char *value, struct set
 		    struct complaint *complaint)
 {
 	struct setting *setting;
-	const char *rest;
 	int64_t n;
-	int r;
+	int r = take_number(key, value, &n, complaint);
 
-	if (!read_number(key, value, &n, &rest) || *rest)
-		return complain_number(key, value, "", complaint);
-	r = add(list, key->property, SETTING_INT32, &setting);
+	r = r != 0 ? r : add(list, key->property, SETTING_INT32, &setting);
 	if (r == 0)
 		setting->i32 = (int32_t)n;
 	return r;
