@@ -11,7 +11,7 @@
 #include "common/cleanup.h"
 #include "common/util.h"
 #include "exec/complaint.h"
-#include "exec/journal-socket.h"
+#include "common/journal-socket.h"
 
 /* For each of the two datagrams, and for the wait behind them. */
 #define LIMIT_SEC 5

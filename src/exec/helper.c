@@ -11,7 +11,7 @@
 
 #include "common/util.h"
 #include "exec/helper.h"
-#include "exec/journal-socket.h"
+#include "common/journal-socket.h"
 #include "exec/keeper.h"
 #include "exec/native.h"
 #include "exec/pump.h"

@@ -20,7 +20,7 @@
 #include "exec/complaint.h"
 #include "exec/environment.h"
 #include "exec/helper.h"
-#include "exec/journal-socket.h"
+#include "common/journal-socket.h"
 #include "exec/notify.h"
 #include "exec/place.h"
 #include "exec/spec.h"

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #include "common/util.h"
-#include "exec/journal-socket.h"
+#include "common/journal-socket.h"
 #include "exec/native.h"
 #include "exec/sink.h"
 

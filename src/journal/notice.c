@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "common/journal-socket.h"
 #include "common/log.h"
 #include "journal/notice.h"
 #include "model/indexer.h"
@@ -153,22 +153,18 @@ static void drop_rest(struct notices *notices)
 static int open_socket(void)
 {
 	const struct timeval limit = { .tv_sec = SEND_LIMIT_SEC };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = journal_socket_connect(JOURNAL_SOCKET);
 
 	if (fd >= 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
 static int send_one(int fd, const struct notice *notice)
 {
-	static const struct sockaddr_un address = { .sun_family = AF_UNIX,
-						    .sun_path = "/run/systemd/journal/socket" };
-
 	if (fd < 0)
 		return fd;
-	while (sendto(fd, notice->text, notice->size, MSG_NOSIGNAL,
-		      (const struct sockaddr *)&address, sizeof(address)) < 0)
+	while (send(fd, notice->text, notice->size, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
@@ -186,8 +182,11 @@ static void send_all(struct notices *notices)
 		if (fd < 0)
 			fd = open_socket();
 		r = send_one(fd, notice);
-		if (r < 0)
+		if (r < 0) {
 			log_unwritten(notice->id, r);
+			closep(&fd);
+			fd = -1; /* the next one looks for the socket anew */
+		}
 		notice_free(notice);
 		if (r == -EAGAIN)
 			drop_rest(notices);

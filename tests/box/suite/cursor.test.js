@@ -4,21 +4,14 @@
 // the daemon and journald, and over rotation; and it is refused where it does not belong.
 'use strict';
 
-const { assert, call, project, refused, run, served, sh, stream, test, unit, until } = require('./lib');
+const { assert, call, project, refused, run, served, stored, stream, test } = require('./lib');
 
 const create = (indexer_id, main) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project({ 'main.sh': main }) },
 });
-const stored = (id, line) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(line));
 const isLine = (record) => record.event === 'LOG_EVENT_UNSPECIFIED';
 
-async function all(request) {
-	const records = [];
-	const source = stream('StreamLogs', { no_follow: true, ...request });
-	for (let record; (record = await source.next()) !== null;)
-		records.push(record);
-	return records;
-}
+const all = (request) => stream('StreamLogs', { no_follow: true, ...request }).rest();
 
 test('each record has a cursor of its own, and a stream goes on behind any of them', async () => {
 	// Lines of one write are taken in at one moment: they differ in nothing but their number.

@@ -4,12 +4,11 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, project, run, sh, stream, test, unit, until } = require('./lib');
+const { assert, call, project, run, sh, stored, stream, test, until } = require('./lib');
 
 const create = (indexer_id, main, indexer = {}) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project({ 'main.sh': main }), ...indexer },
 });
-const stored = (id, line) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(line));
 
 // A record in short: a line's content, or an event with what it says.
 const short = (r) => {
@@ -20,13 +19,7 @@ const short = (r) => {
 	return r.event.replace('LOG_EVENT_', '') + (r.lost ? ` ${r.lost}` : r.content ? `: ${r.content}` : '');
 };
 
-async function all(request) {
-	const records = [];
-	const source = stream('StreamLogs', { no_follow: true, ...request });
-	for (let record; (record = await source.next()) !== null;)
-		records.push(record);
-	return records;
-}
+const all = (request) => stream('StreamLogs', { no_follow: true, ...request }).rest();
 const shorts = async (request) => (await all(request)).map(short);
 
 const NEVER = { restart: { policy: 'POLICY_NEVER' } };
@@ -106,10 +99,7 @@ test('DELETED is the last record, after the last line and EXITED', async () => {
 		assert.equal(short(await follower.next()), 'STARTED: started');
 	await call('DeleteIndexer', { name: 'indexers/gone' });
 	for (const [i, follower] of followers.entries()) {
-		const rest = [];
-		for (let record; (record = await follower.next()) !== null;)
-			rest.push(short(record));
-		assert.deepEqual(rest, [...(i ? [] : ['up']), 'EXITED: stopped', 'DELETED: deleted']);
+		assert.deepEqual((await follower.rest()).map(short), [...(i ? [] : ['up']), 'EXITED: stopped', 'DELETED: deleted']);
 	}
 });
 

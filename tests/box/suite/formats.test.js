@@ -6,7 +6,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, project, run, served, sh, show, stream, test, unit, until } = require('./lib');
+const { assert, call, lines, project, run, served, sh, show, stream, test, unit, until } = require('./lib');
 
 const NEVER = { policy: 'POLICY_NEVER' };
 
@@ -84,12 +84,8 @@ test('auto says what it has learned, and StreamLogs agrees with the journal', as
 	const found = await records(uid, 'the end');
 	assert.equal(levels(found), 'IITEIW');
 	assert.deepEqual(found.map((r) => r.INDEXER_FORMAT), [undefined, undefined, undefined, 'logfmt', 'logfmt', 'logfmt']);
-	const source = stream('StreamLogs', { parent: 'indexers/learns', no_follow: true });
-	const streamed = [];
-	for (let record; (record = await source.next()) !== null;)
-		if (!record.event || record.event === 'LOG_EVENT_UNSPECIFIED')
-			streamed.push(record.level);
-	assert.deepEqual(streamed, ['INFO', 'INFO', 'TRACE', 'ERROR', 'INFO', 'WARNING'].map((l) => `LOG_LEVEL_${l}`));
+	const streamed = await lines({ parent: 'indexers/learns', no_follow: true }).rest();
+	assert.deepEqual(streamed.map((r) => r.level), ['INFO', 'INFO', 'TRACE', 'ERROR', 'INFO', 'WARNING'].map((l) => `LOG_LEVEL_${l}`));
 });
 
 test('any bytes: NUL, what is no UTF-8, and lines of megabytes, with and without an end', async () => {

@@ -137,7 +137,8 @@ async function services(version = 'v1', address = ADDRESS) {
 }
 
 // A server stream. next(limit) is its next message, or null at its end with OK; an error as for
-// call(). take(n, limit) is an array of n. cancel() ends it; pause() and resume() hold it up.
+// call(). take(n, limit) is an array of n, rest(limit) one of all up to the end. cancel() ends it; pause()
+// and resume() hold it up.
 function stream(method, request, { deadline, address } = {}) {
 	const options = deadline === undefined ? {} : { deadline: Date.now() + deadline };
 	const source = client(Runner, address)[method](request, options);
@@ -167,6 +168,7 @@ function stream(method, request, { deadline, address } = {}) {
 	}
 	return {
 		next,
+		rest: (limit) => restOf(next, limit),
 		pause: () => source.pause(), // reads nothing more: flow control holds the server up
 		resume: () => source.resume(),
 		async take(n, limit = 10_000) {
@@ -177,6 +179,13 @@ function stream(method, request, { deadline, address } = {}) {
 		},
 		cancel: () => source.cancel(),
 	};
+}
+
+async function restOf(next, limit) {
+	const messages = [];
+	for (let message; (message = await next(limit)) !== null;)
+		messages.push(message);
+	return messages;
 }
 
 // StreamLogs without its events.
@@ -195,7 +204,7 @@ function lines(request, options) {
 			records.push(await next(limit));
 		return records;
 	};
-	return { ...source, next, take };
+	return { ...source, next, take, rest: (limit) => restOf(next, limit) };
 }
 
 // --- the host ----------------------------------------------------------------------------------
@@ -240,6 +249,9 @@ function background(command, args = [], options = {}) {
 }
 
 const unit = (id) => `indexer-${id}.service`;
+
+// Until the journal has a line of the indexer's with these words.
+const stored = (id, words) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(words));
 
 // Properties of a unit: show('indexer-a.service', 'MainPID', 'NRestarts').MainPID, as strings.
 function show(name, ...properties) {
@@ -363,5 +375,5 @@ async function runAll() {
 module.exports = {
 	ADDRESS, PROTO_ROOT, Runner, Health, api,
 	assert, background, call, client, explain, grpc, health, later, lines, project, refused, restart, run, served,
-	services, sh, show, sleep, stream, test, unit, until, within,
+	services, sh, show, sleep, stored, stream, test, unit, until, within,
 };

@@ -4,7 +4,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, lines, project, refused, run, sh, show, stream, test, unit, until } = require('./lib');
+const { assert, call, lines, project, refused, run, sh, show, stored, stream, test, unit, until } = require('./lib');
 
 const SOCKET = '/run/indexerd/indexerd.sock'; // another connection than the default one's
 
@@ -15,15 +15,7 @@ const create = (indexer_id, files, indexer = {}) => call('CreateIndexer', {
 const LEVELS = '#!/bin/sh\nfor n in 0 1 2 3 4 5 6 7; do echo "<$n>priority $n"; done\necho plain\n' +
 	'exec sleep infinity\n';
 
-async function all(request) {
-	const records = [];
-	const source = lines({ no_follow: true, ...request });
-	for (let record; (record = await source.next()) !== null;)
-		records.push(record);
-	return records;
-}
-
-const stored = (id, line) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(line));
+const all = (request) => lines({ no_follow: true, ...request }).rest();
 
 test('each priority has its level, and level is a minimum', async () => {
 	const { uid } = await create('levels', { 'main.sh': LEVELS });
@@ -184,9 +176,8 @@ test('the stream ends with OK when the indexer is deleted, after its last line',
 	const follower = lines({ parent: 'indexers/ends' });
 	assert.equal((await follower.next()).content, 'up');
 	await call('DeleteIndexer', { name: 'indexers/ends' });
-	const records = []; // the shell may add that it was terminated, on stderr
-	for (let record; (record = await follower.next()) !== null;)
-		records.push(record.content);
+	// The shell may add that it was terminated, on stderr.
+	const records = (await follower.rest()).map((r) => r.content);
 	assert.ok(records.includes('last words'), records.join());
 });
 

@@ -28,13 +28,7 @@ const inDefault = (what) => lines('', what);
 const short = (r) => r.event === 'LOG_EVENT_UNSPECIFIED' ? r.content
 	: r.event.replace('LOG_EVENT_', '') + (r.lost ? ` ${r.lost}` : `: ${r.content}`);
 
-async function rest(source, limit = 15_000) {
-	const records = [];
-	for (let record; (record = await source.next(limit)) !== null;)
-		records.push(record);
-	return records;
-}
-const all = (request) => rest(stream('StreamLogs', { no_follow: true, ...request }));
+const all = (request) => stream('StreamLogs', { no_follow: true, ...request }).rest(15_000);
 const shorts = async (request) => (await all(request)).map(short);
 
 const LEVELS = '#!/bin/sh\necho "<3>bad"\necho "<4>odd"\necho "<6>good"\nexec sleep infinity\n';
@@ -121,7 +115,7 @@ test('a deletion ends the stream, behind the last line', async () => {
 	const follower = stream('StreamLogs', { parent: 'indexers/gone' });
 	assert.deepEqual((await follower.take(2)).map(short), ['STARTED: started', 'up']);
 	await call('DeleteIndexer', { name: 'indexers/gone' });
-	const records = (await rest(follower)).map(short).filter((s) => !/Terminated/.test(s));
+	const records = (await follower.rest(15_000)).map(short).filter((s) => !/Terminated/.test(s));
 	assert.deepEqual(records, [...Array.from({ length: 500 }, (_, i) => String(i + 1)), 'EXITED: stopped', 'DELETED: deleted']);
 });
 

@@ -37,13 +37,7 @@ async function configure(text) {
 const stored = (id, line) => until(() =>
 	sh(`journalctl -q -o cat -u ${unit(id)} -n 20`).stdout.split('\n').includes(line), { limit: 60_000 });
 
-async function all(parent) {
-	const records = [];
-	const source = stream('StreamLogs', { parent, no_follow: true });
-	for (let record; (record = await source.next(30_000)) !== null;)
-		records.push(record);
-	return records;
-}
+const all = (parent) => stream('StreamLogs', { parent, no_follow: true }).rest(30_000);
 
 const seconds = ({ time }) => time.seconds + time.nanos / 1e9;
 const isLine = (record) => record.event === 'LOG_EVENT_UNSPECIFIED';

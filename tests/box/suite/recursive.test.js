@@ -49,13 +49,7 @@ const short = ({ indexer, event, content, lost, level }) => `${indexer.slice('in
 	(event === 'LOG_EVENT_UNSPECIFIED' ? `${level.slice('LOG_LEVEL_'.length)} ${content}` :
 		`${event.slice('LOG_EVENT_'.length)}${lost ? ` ${lost}` : ''}`);
 
-async function all(request) {
-	const records = [];
-	const source = stream('StreamLogs', { no_follow: true, recursive: true, ...request });
-	for (let record; (record = await source.next()) !== null;)
-		records.push(record);
-	return records;
-}
+const all = (request) => stream('StreamLogs', { no_follow: true, recursive: true, ...request }).rest();
 const shorts = async (request) => (await all(request)).map(short);
 
 // Takes what a follower gets until it has the record.
@@ -160,12 +154,8 @@ test('of a large tree that is deleted at once each exit is told as a stop, to an
 	for (const follower of alone)
 		await follower.take(1);
 	await remove('large');
-	const told = async (follower) => {
-		const records = [];
-		for (let record; (record = await follower.next()) !== null;)
-			records.push(`${record.indexer} ${record.event.slice('LOG_EVENT_'.length)} ${record.content}`);
-		return records;
-	};
+	const told = async (follower) => (await follower.rest()).map(({ indexer, event, content }) =>
+		`${indexer} ${event.slice('LOG_EVENT_'.length)} ${content}`);
 	const ends = (name) => [`${name} EXITED stopped`, `${name} DELETED deleted`];
 	const names = [parent, ...Array.from({ length: N }, (_, i) => `indexers/large-${i}`)];
 	assert.deepEqual((await told(tree)).sort(), names.flatMap(ends).sort());

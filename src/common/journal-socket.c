@@ -12,7 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
-#include "exec/journal-socket.h"
+#include "common/journal-socket.h"
 
 #define STEP_USEC     500ULL
 #define STEP_USEC_MAX (20 * USEC_PER_MSEC)
