@@ -118,8 +118,11 @@ int log_stream_open(struct journal *journal, const struct log_query *query,
 /* The sink has room again. Any thread, any time; may come before record() has returned -EAGAIN. */
 void log_stream_resume(struct log_stream *stream);
 
-/* No more records will be written for this uid: end after what is there. Any thread. */
-void log_stream_finish(struct log_stream *stream);
+/*
+ * No more records will be written for this uid, which was removed at this time (CLOCK_REALTIME,
+ * microseconds): end after what is there. Any thread.
+ */
+void log_stream_finish(struct log_stream *stream, uint64_t removed);
 
 /*
  * Closes and frees; waits for a callback that is under way. Takes NULL, returns NULL. Any thread

@@ -184,13 +184,13 @@ void log_stream_resume(struct log_stream *stream)
 	pthread_mutex_unlock(&stream->journal->lock);
 }
 
-void log_stream_finish(struct log_stream *stream)
+void log_stream_finish(struct log_stream *stream, uint64_t removed)
 {
 	pthread_mutex_lock(&stream->journal->lock);
 	if (!stream->finishing) {
 		stream->finishing = true;
 		stream->finished = now_usec(CLOCK_MONOTONIC);
-		atomic_store(&stream->removed, now_usec(CLOCK_REALTIME));
+		atomic_store(&stream->removed, removed);
 		if (stream->state == STREAM_LIVE)
 			push_inbox(stream);
 	}

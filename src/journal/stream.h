@@ -94,7 +94,7 @@ struct log_stream {
 	pthread_mutex_t callback;
 	atomic_bool closed;
 	atomic_uint_least64_t
-		removed; /* when finish was called (CLOCK_REALTIME), or the end of time */
+		removed; /* when the indexer was (CLOCK_REALTIME), or the end of time */
 
 	/* Under the journal's lock. */
 	enum stream_state state;

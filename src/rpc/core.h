@@ -23,6 +23,7 @@
 struct call;
 struct stream;
 struct accounts;
+struct stalls;
 struct watch_hub;
 struct usage_table;
 TAILQ_HEAD(call_list, call);
@@ -37,6 +38,7 @@ struct rpc_core {
 	struct loop_queue *loop;
 	struct queue *queue;
 	struct watch_hub *watch;
+	struct stalls *stalls;
 	struct rpc_limits limits;
 	atomic_bool stopping; /* health says NOT_SERVING */
 

@@ -34,6 +34,11 @@
 
 #define PAIR_OVERHEAD 32
 #define IDENTITY_ONLY 1 /* the bit of "no compression" */
+/*
+ * What gRPC keeps of a stream's messages that others follow, until there is so much to be written
+ * at once: a stream whose client does not read costs that for as long as it is open.
+ */
+#define WRITE_BUFFER_SIZE (16 * 1024)
 
 /* One requested call. */
 struct slot {
@@ -77,6 +82,8 @@ grpc_server *face_make_server(const struct rpc_core *core, grpc_resource_quota *
 		int value;
 	} rows[] = {
 		{ GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, IDENTITY_ONLY },
+		{ GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0 },
+		{ GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, WRITE_BUFFER_SIZE },
 		{ GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MESSAGE_SIZE_MAX },
 		{ GRPC_ARG_MAX_METADATA_SIZE, METADATA_SIZE_MAX },
 		{ GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_PER_CONN_MAX },

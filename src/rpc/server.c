@@ -17,6 +17,7 @@
 #include "rpc/listener.h"
 #include "rpc/members.h"
 #include "rpc/people.h"
+#include "rpc/stalls.h"
 #include "rpc/stream.h"
 #include "rpc/watch.h"
 
@@ -197,6 +198,8 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 	if (r == 0)
 		r = watch_hub_new(server->core->usage, &server->core->watch);
 	if (r == 0)
+		r = stalls_new(&server->core->stalls);
+	if (r == 0)
 		r = members_new(event, server->core, server->connections, on_emptied, server,
 				&server->members);
 	if (r == 0)
@@ -285,6 +288,7 @@ static void free_core(struct rpc_server *server)
 	manager_on_removed(core->manager, NULL, NULL);
 	manager_on_stopped(core->manager, NULL, NULL);
 	manager_on_published(core->manager, NULL, NULL);
+	core->stalls = stalls_free(core->stalls); /* its thread uses gRPC */
 	core->queue = queue_free(core->queue);
 	core->watch = watch_hub_free(core->watch);
 	core->loop = loop_queue_free(core->loop);

@@ -1,11 +1,11 @@
 /*
- * Streams; see stream.h.
+ * Streams; see stream.h. Who has stalled is found by stalls.c.
  *
  * A message that has another one behind it in our own queue goes out with gRPC's buffer hint, so
  * that many share one write; the last never does, because gRPC would keep it. Nor does anything go
  * out before the initial metadata has: together with the hint that would never complete.
  *
- * Locks are taken in the order list, stream, call.
+ * Locks are taken in the order list or stalls', stream, call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,10 +13,12 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "rpc/stalls.h"
 #include "rpc/stream.h"
 
 #define QUEUE_BYTES_MAX	   (2 * 1024 * 1024)
-#define QUEUE_BYTES_MIN	   (32 * 1024) /* each has that, however much the others have */
+#define QUEUE_BYTES_MIN	   (32 * 1024) /* each has that, however much the others have, */
+#define QUEUE_BYTES_FIRST  (4 * 1024)  /* but for one that has stalled: it begins with this */
 #define QUEUE_MESSAGES_MAX 16384
 #define FLUSH_MESSAGES	   64 /* as many go out together where the producer has not flushed */
 #define RING_MIN	   16
@@ -30,14 +32,19 @@ struct stream {
 	void *userdata;
 	struct tag sent;
 	TAILQ_ENTRY(stream) link; /* guarded by the list's lock */
+	struct stall stall;	  /* the stalls' */
 
 	pthread_mutex_t lock; /* guards the rest */
 	grpc_slice *ring;     /* capacity is a power of two */
 	size_t capacity, head, n, bytes;
+	size_t window;	 /* what the queue may hold where the others leave room */
 	size_t burst;	 /* how many more go out without waiting for company */
+	uint64_t handed; /* bytes that gRPC has been handed, */
+	grpc_slice last; /* and the last message of that, while it is in flight */
 	bool unflushed;	 /* the producer is in the middle of something */
 	bool sending;	 /* a batch is in flight */
 	bool wants_room; /* has_room() was false */
+	bool stalled;	 /* nothing is taken until rpc_stream_restart() */
 	bool ended;	 /* nothing more is put */
 	bool finished;	 /* the status is on its way */
 	bool closed;
@@ -153,6 +160,8 @@ static struct step next_step_locked(struct stream *stream)
 		step.message = pop_locked(stream);
 		step.more_follows = stream->n > 0;
 		stream->burst--;
+		stream->handed += GRPC_SLICE_LENGTH(step.message);
+		stream->last = grpc_slice_ref(step.message);
 		stream->sending = true;
 	} else if (stream->n == 0 && stream->ended) {
 		step.kind = STEP_FINISH;
@@ -181,10 +190,10 @@ static void take_step(struct stream *stream, const struct step *step)
 static size_t allowance(const struct stream *stream)
 {
 	struct rpc_core *core = call_core(stream->call);
+	size_t total = atomic_load_explicit(&core->queued, memory_order_relaxed);
 
-	return atomic_load_explicit(&core->queued, memory_order_relaxed) < core->limits.stream_bytes
-		       ? QUEUE_BYTES_MAX
-		       : QUEUE_BYTES_MIN;
+	return total < core->limits.stream_bytes ? stream->window
+						 : MIN(stream->window, (size_t)QUEUE_BYTES_MIN);
 }
 
 /* The queue is half empty and somebody waits for that. */
@@ -193,9 +202,18 @@ static bool take_room_locked(struct stream *stream)
 	bool room = stream->wants_room && stream->bytes <= allowance(stream) / 2 &&
 		    stream->n <= QUEUE_MESSAGES_MAX / 2;
 
-	if (room)
-		stream->wants_room = false;
-	return room;
+	if (!room)
+		return false;
+	stream->wants_room = false;
+	if (!stream->stalled)
+		stream->window = MIN(2 * stream->window, (size_t)QUEUE_BYTES_MAX);
+	return true;
+}
+
+static void drop_last_locked(struct stream *stream)
+{
+	grpc_slice_unref(stream->last);
+	stream->last = grpc_empty_slice();
 }
 
 static void on_sent(struct tag *tag, bool success)
@@ -208,6 +226,7 @@ static void on_sent(struct tag *tag, bool success)
 	(void)success; /* where it failed, the call's close is on its way */
 	pthread_mutex_lock(&stream->lock);
 	stream->sending = false;
+	drop_last_locked(stream);
 	step = next_step_locked(stream);
 	room = take_room_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
@@ -216,6 +235,12 @@ static void on_sent(struct tag *tag, bool success)
 		stream->handler->room(stream->userdata);
 	rpc_stream_unref(stream);
 	call_batch_done(call); /* the batch has kept the call until here */
+}
+
+static void drop_queue_locked(struct stream *stream)
+{
+	while (stream->n > 0)
+		grpc_slice_unref(pop_locked(stream));
 }
 
 static void on_closed(struct call *call, void *userdata)
@@ -229,8 +254,8 @@ static void on_closed(struct call *call, void *userdata)
 
 	pthread_mutex_lock(&stream->lock);
 	stream->closed = true;
-	while (stream->n > 0)
-		grpc_slice_unref(pop_locked(stream));
+	drop_queue_locked(stream);
+	drop_last_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
 	if (stream->handler->closed)
 		stream->handler->closed(stream->userdata);
@@ -251,6 +276,8 @@ int rpc_stream_open(struct call *call, const struct stream_handler *handler, voi
 	stream->userdata = userdata;
 	stream->sent.run = on_sent;
 	stream->sending = true; /* the initial metadata */
+	stream->last = grpc_empty_slice();
+	stream->window = QUEUE_BYTES_MAX;
 	pthread_mutex_init(&stream->lock, NULL);
 	*ret = stream; /* before others find it: its handler may be called from then on */
 	pthread_mutex_lock(&core->streams_lock);
@@ -268,8 +295,8 @@ bool rpc_stream_has_room(struct stream *stream)
 	bool room;
 
 	pthread_mutex_lock(&stream->lock);
-	room = stream->closed ||
-	       (stream->n < QUEUE_MESSAGES_MAX && stream->bytes < allowance(stream));
+	room = stream->closed || (!stream->stalled && stream->n < QUEUE_MESSAGES_MAX &&
+				  stream->bytes < allowance(stream));
 	stream->wants_room |= !room;
 	pthread_mutex_unlock(&stream->lock);
 	return room;
@@ -278,7 +305,7 @@ bool rpc_stream_has_room(struct stream *stream)
 /* Whether there is a place for one more message; a stream that would lose it ends. */
 static bool make_place_locked(struct stream *stream)
 {
-	if (stream->closed || stream->ended)
+	if (stream->closed || stream->ended || stream->stalled)
 		return false;
 	if (stream->n < stream->capacity || grow_locked(stream) >= 0)
 		return true;
@@ -290,6 +317,7 @@ static bool make_place_locked(struct stream *stream)
 void rpc_stream_put(struct stream *stream, grpc_slice message)
 {
 	struct step step;
+	bool much;
 
 	pthread_mutex_lock(&stream->lock);
 	if (make_place_locked(stream)) {
@@ -301,8 +329,11 @@ void rpc_stream_put(struct stream *stream, grpc_slice message)
 		grpc_slice_unref(message);
 	}
 	step = next_step_locked(stream);
+	much = stream->bytes > STALL_BYTES;
 	pthread_mutex_unlock(&stream->lock);
 	take_step(stream, &step);
+	if (much && stream->handler->stalled)
+		stalls_watch(call_core(stream->call)->stalls, stream, &stream->stall);
 }
 
 void rpc_stream_flush(struct stream *stream)
@@ -331,12 +362,13 @@ static const struct refusal *keep_words(struct stream *stream, const struct refu
 							      : &refusal_out_of_memory;
 }
 
-void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
+static void end(struct stream *stream, const struct refusal *refusal, bool of_producer)
 {
 	struct step step;
 
 	pthread_mutex_lock(&stream->lock);
-	if (!stream->ended && !stream->closed) {
+	/* The producer of one that has stalled begins anew, and comes to its end again. */
+	if (!stream->ended && !stream->closed && !(of_producer && stream->stalled)) {
 		stream->ended = true;
 		stream->end = refusal ? keep_words(stream, refusal) : NULL;
 	}
@@ -344,6 +376,57 @@ void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
 	pthread_mutex_unlock(&stream->lock);
 	take_step(stream, &step);
 }
+
+void rpc_stream_end(struct stream *stream, const struct refusal *refusal)
+{
+	end(stream, refusal, true);
+}
+
+/* --- stalls -------------------------------------------------------------------------------- */
+
+size_t rpc_stream_backlog(struct stream *stream, uint64_t *handed)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&stream->lock);
+	*handed = stream->handed;
+	bytes = stream->bytes;
+	pthread_mutex_unlock(&stream->lock);
+	return bytes;
+}
+
+size_t rpc_stream_stall(struct stream *stream)
+{
+	grpc_slice last = grpc_empty_slice();
+	size_t dropped = 0;
+
+	pthread_mutex_lock(&stream->lock);
+	/* What it ends with in words is not to be found again by its producer. */
+	if (!stream->closed && stream->sending && stream->n > 0 &&
+	    !(stream->ended && stream->end)) {
+		dropped = stream->bytes;
+		drop_queue_locked(stream);
+		stream->burst = 0;
+		stream->window = QUEUE_BYTES_FIRST;
+		stream->ended = false;
+		stream->stalled = stream->wants_room = true;
+		last = grpc_slice_ref(stream->last);
+	}
+	pthread_mutex_unlock(&stream->lock);
+	if (dropped > 0)
+		stream->handler->stalled(last, stream->userdata);
+	grpc_slice_unref(last);
+	return dropped;
+}
+
+void rpc_stream_restart(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->stalled = false;
+	pthread_mutex_unlock(&stream->lock);
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
 
 void streams_indexer_removed(struct rpc_core *core, const char *uid)
 {
@@ -370,7 +453,7 @@ void streams_stop(struct rpc_core *core)
 	{
 		if (stream->handler->stopping)
 			stream->handler->stopping(stream->userdata);
-		rpc_stream_end(stream, &refusal);
+		end(stream, &refusal, false);
 	}
 	pthread_mutex_unlock(&core->streams_lock);
 }

@@ -106,7 +106,16 @@ const BACKLOG = `#!/bin/bash\nseq -f "%.0f $(printf %0500d 0)" ${LONG}\n` +
 const storedAll = (id) =>
 	until(() => sh(`journalctl -q -o cat -n 1 -u ${unit(id)} INDEXER_LINE=${LONG}`).stdout, { limit: 60_000 });
 
-test('many slow readers leave room for others', async () => {
+// Reads numbered lines up to one of them, and sees that none is missing and none comes twice.
+async function takeUpTo(reader, last) {
+	while (reader.next <= last) {
+		const { content, event } = await reader.source.next(60_000);
+		if (event === 'LOG_EVENT_UNSPECIFIED')
+			assert.equal(parseInt(content, 10), reader.next++);
+	}
+}
+
+test('streams that nobody reads cost no memory and no time, and go on where they stood', async () => {
 	await create('full', { 'main.sh': BACKLOG });
 	await storedAll('full');
 	const daemon = `/proc/${show('indexerd.service', 'MainPID').MainPID}`;
@@ -114,6 +123,8 @@ test('many slow readers leave room for others', async () => {
 		const fields = fs.readFileSync(`${daemon}/stat`, 'utf8').split(' ');
 		return Number(fields[13]) + Number(fields[14]); // of processor time; the name has no blank
 	};
+	const memory = () =>
+		Number(/^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`${daemon}/status`, 'utf8'))[1]) << 10;
 	const quick = async () => {
 		const before = ticks();
 		const sources = Array.from({ length: 30 }, () =>
@@ -123,21 +134,51 @@ test('many slow readers leave room for others', async () => {
 		return ticks() - before;
 	};
 	const alone = await quick();
-	const slow = Array.from({ length: 40 }, () => stream('StreamLogs', { parent: 'indexers/full' }));
-	await Promise.all(slow.map(async (source) => {
-		await source.next(60_000);
-		source.pause();
+	const base = memory();
+	const readers = Array.from({ length: 16 }, (_, i) => ({
+		source: stream('StreamLogs', { parent: 'indexers/full', recursive: i % 2 === 1, no_follow: i % 4 > 1 }),
+		next: 1,
 	}));
-	// All that is for the queues of all streams together, 64 MB, and no more.
-	let before = 0;
-	await until(() => {
-		const now = Number(/^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`${daemon}/status`, 'utf8'))[1]);
-		const still = now === before;
-		before = now;
-		return still && now > 56 << 10;
-	}, { limit: 60_000 });
+	// A message in flight, the call and the stream are what each may have; its queue would be 2 MB.
+	for (const end of [1, 3000, 6000]) {
+		await Promise.all(readers.map(async (reader) => {
+			reader.source.resume();
+			await takeUpTo(reader, end);
+			reader.source.pause();
+		}));
+		await until(() => memory() < base + readers.length * (128 << 10), { limit: 60_000 });
+	}
 	const beside = await quick();
 	assert.ok(beside < 4 * alone, `${beside} ticks of processor time, and ${alone} alone`);
+	await Promise.all(readers.map(async (reader, i) => {
+		reader.source.resume();
+		await takeUpTo(reader, i < 4 ? LONG : 9000);
+		reader.source.cancel();
+	}));
+});
+
+test('a stream that nobody reads ends as others do when its indexer is deleted', async () => {
+	await create('left', { 'main.sh': BACKLOG });
+	await storedAll('left');
+	const reader = { source: stream('StreamLogs', { parent: 'indexers/left' }), next: 1 };
+	await takeUpTo(reader, 1);
+	reader.source.pause();
+	const daemon = `/proc/${show('indexerd.service', 'MainPID').MainPID}`;
+	// Its reader of the journal is closed: it stands still.
+	await until(() => !fs.readFileSync(`${daemon}/maps`, 'utf8').includes('.journal'), { limit: 60_000 });
+	const before = Date.now();
+	await call('DeleteIndexer', { name: 'indexers/left' });
+	await create('next', { 'main.sh': '#!/bin/sh\nexec sleep infinity\n' });
+	const after = Date.now();
+	reader.source.resume();
+	await takeUpTo(reader, LONG);
+	let record;
+	do
+		record = await reader.source.next(60_000);
+	while (record.event !== 'LOG_EVENT_DELETED');
+	const time = Number(record.time.seconds) * 1000 + record.time.nanos / 1e6;
+	assert.ok(time >= before && time <= after, `${time} is not between ${before} and ${after}`);
+	assert.equal(await reader.source.next(), null);
 });
 
 test('parked streams hold no file that was removed, and then have each line or its count', async () => {
