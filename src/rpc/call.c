@@ -29,7 +29,7 @@ struct call {
 	const struct method *method;
 	bool counted, refused; /* of the caller's calls; on its way out since it came */
 
-	pthread_mutex_t lock; /* guards the next five, and each start of a batch */
+	pthread_mutex_t lock; /* guards the next five */
 	grpc_call *grpc;      /* NULL when given back */
 	unsigned batches;     /* in flight */
 	bool metadata_sent, watched, finished;
@@ -98,19 +98,35 @@ void *call_userdata(const struct call *call)
 	return call->userdata;
 }
 
-/* Starts a batch, with a reference for it, unless the call is over. The lock is held. */
-static bool start_batch_locked(struct call *call, const grpc_op *ops, size_t n, struct tag *tag)
+/* Counts a batch, with a reference for it, unless the call is over. The lock is held. */
+static bool begin_batch_locked(struct call *call)
 {
 	if (call->closed || !call->grpc)
 		return false;
-	queue_hand_over(tag);
-	if (grpc_call_start_batch(call->grpc, ops, n, tag, NULL) != GRPC_CALL_OK) {
-		log_error("%s: gRPC refuses a batch", call->method ? call->method->path : "?");
-		return false;
-	}
 	call->batches++;
 	call_ref(call);
 	return true;
+}
+
+static bool start_batch(struct call *call, const grpc_op *ops, size_t n, struct tag *tag)
+{
+	queue_hand_over(tag);
+	if (grpc_call_start_batch(call->grpc, ops, n, tag, NULL) == GRPC_CALL_OK)
+		return true;
+	log_error("%s: gRPC refuses a batch", call->method ? call->method->path : "?");
+	return false;
+}
+
+/* Starts a batch, unless the call is over. The lock is held. */
+static bool start_batch_locked(struct call *call, const grpc_op *ops, size_t n, struct tag *tag)
+{
+	if (!begin_batch_locked(call))
+		return false;
+	if (start_batch(call, ops, n, tag))
+		return true;
+	call->batches--;
+	call_unref(call); /* the caller has one of its own */
+	return false;
 }
 
 /* A batch is over; `closes` where it received the client's close. Drops the batch's reference. */
@@ -288,8 +304,13 @@ bool call_send(struct call *call, grpc_slice message, bool more_follows, struct 
 
 	grpc_slice_unref(message);
 	pthread_mutex_lock(&call->lock);
-	ok = !call->finished && start_batch_locked(call, &op, 1, sent);
+	ok = !call->finished && begin_batch_locked(call);
 	pthread_mutex_unlock(&call->lock);
+	/* Without the lock, for which the batch's end would wait: it may come at once. */
+	if (ok && !start_batch(call, &op, 1, sent)) {
+		batch_done(call, false);
+		ok = false;
+	}
 	grpc_byte_buffer_destroy(buffer);
 	return ok;
 }
