@@ -5,7 +5,8 @@
  *	echo SOCKET
  *
  * It sends back the message of each call, and ends the call; one of ECHO_HOLD it then leaves open
- * until the client ends it. It runs until it is killed.
+ * until the client ends it, and one of ECHO_REPEAT is sent its message over and over. It runs until
+ * it is killed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "common/util.h"
 #include "echo.h"
@@ -29,23 +31,30 @@
 
 /* A call; it is the tag of each of its three events. */
 struct call {
-	enum { REQUESTED_CALL, READING, ANSWERING } step;
+	enum { REQUESTED_CALL, READING, ANSWERING, REPEATING } step;
 	grpc_call *grpc;
 	grpc_call_details details;
 	grpc_metadata_array metadata;
 	grpc_byte_buffer *message;
-	bool hold;
+	bool hold, repeat;
 	int cancelled;
+	int part;	   /* in which the call is repeated to; -1: none yet */
+	struct call *next; /* of those that rest between two repeats */
 };
 
 static grpc_server *server;
 static grpc_completion_queue *queue;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct call *resting[ECHO_REPEAT_PARTS]; /* guarded by it, as is the next */
+static unsigned next_part;
 
 static void request(void)
 {
 	struct call *call = calloc(1, sizeof(*call));
 
 	assert(call);
+	call->part = -1;
 	grpc_call_details_init(&call->details);
 	grpc_metadata_array_init(&call->metadata);
 	if (grpc_server_request_call(server, &call->grpc, &call->details, &call->metadata, queue,
@@ -65,6 +74,7 @@ static void read_message(struct call *call)
 			     .data.recv_message.recv_message = &call->message };
 
 	call->hold = grpc_slice_str_cmp(call->details.method, ECHO_HOLD) == 0;
+	call->repeat = grpc_slice_str_cmp(call->details.method, ECHO_REPEAT) == 0;
 	grpc_call_details_destroy(&call->details);
 	grpc_metadata_array_destroy(&call->metadata);
 	call->step = READING;
@@ -91,19 +101,77 @@ static void answer(struct call *call)
 	grpc_byte_buffer_destroy(message);
 }
 
+/* The first time: from then on the call rests, and is sent its message when it is its part's turn.
+ */
+static void begin_repeating(struct call *call)
+{
+	const grpc_op ops[] = {
+		{ .op = GRPC_OP_SEND_INITIAL_METADATA },
+		{ .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = call->message },
+	};
+
+	call->step = REPEATING;
+	start(call, ops, ELEMENTSOF(ops));
+}
+
+static void repeat(struct call *call)
+{
+	const grpc_op op = { .op = GRPC_OP_SEND_MESSAGE,
+			     .data.send_message.send_message = call->message };
+
+	start(call, &op, 1);
+}
+
+/* A call that has joined a part stays in it. */
+static void rest(struct call *call)
+{
+	pthread_mutex_lock(&lock);
+	if (call->part < 0)
+		call->part = (int)(next_part++ % ECHO_REPEAT_PARTS);
+	call->next = resting[call->part];
+	resting[call->part] = call;
+	pthread_mutex_unlock(&lock);
+}
+
+static void *beat(void *userdata)
+{
+	for (unsigned part = 0;; part = (part + 1) % ECHO_REPEAT_PARTS) {
+		struct call *call;
+
+		usleep(ECHO_REPEAT_USEC / ECHO_REPEAT_PARTS);
+		pthread_mutex_lock(&lock);
+		call = TAKE(resting[part]);
+		pthread_mutex_unlock(&lock);
+		while (call) {
+			struct call *next = call->next;
+
+			repeat(call);
+			call = next;
+		}
+	}
+	return userdata;
+}
+
 static void end(struct call *call)
 {
+	if (call->message)
+		grpc_byte_buffer_destroy(call->message);
 	grpc_call_unref(call->grpc);
 	free(call);
 }
 
-static void proceed(struct call *call)
+static void proceed(struct call *call, bool success)
 {
 	if (call->step == REQUESTED_CALL) {
 		request();
 		read_message(call);
 	} else if (call->step == READING && call->message) {
-		answer(call);
+		if (call->repeat)
+			begin_repeating(call);
+		else
+			answer(call);
+	} else if (call->step == REPEATING && success) {
+		rest(call);
 	} else {
 		end(call);
 	}
@@ -119,7 +187,7 @@ static void *serve(void *userdata)
 	grpc_event event;
 
 	while ((event = next_event()).type == GRPC_OP_COMPLETE)
-		proceed(event.tag);
+		proceed(event.tag, event.success);
 	return userdata;
 }
 
@@ -166,6 +234,8 @@ int main(int argc, char *argv[])
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&thread, NULL, serve, NULL) != 0)
 			return 1;
+	if (pthread_create(&thread, NULL, beat, NULL) != 0)
+		return 1;
 	listener = listen_at(argv[1]);
 	if (listener >= 0)
 		accept_all(listener);

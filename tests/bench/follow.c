@@ -2,12 +2,17 @@
  * What it costs to follow many indexers that all write: StreamLogs against one `journalctl -f` for
  * each, over the same time.
  *
- *	follow PID COUNT SECONDS
+ *	follow ours|floor PID COUNT SECONDS
  *
- * PID is indexerd's; the indexers bench-follow-1 and so on write a line now and then. Prints lines
- * of the benchmark's table. The processor time of ours is indexerd's and this process's, which has
- * all the streams; that of journalctl is of all of them. What journald needs for the lines is the
- * same for both, and left out. Runs in a box with the package installed.
+ * ours: PID is indexerd's; the indexers bench-follow-1 and so on write a line now and then. Prints
+ *lines of the benchmark's table. The processor time of ours is indexerd's and this process's, which
+ *has all the streams; that of journalctl is of all of them. What journald needs for the lines is
+ *the same for both, and left out.
+ *
+ * floor: PID is the echo server's (see echo.c), which sends as many messages of the size of such
+ * lines: what gRPC core takes for them, in a server that does nothing else, and in the client.
+ *
+ * Runs in a box with the package installed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -40,7 +45,7 @@ struct peer {
 
 static struct peer peers[COUNT_MAX];
 static atomic_ulong lines[COUNT_MAX]; /* that have come to each of our followers */
-static size_t count;
+static size_t count, n_peers;
 
 /* --- ours ------------------------------------------------------------------------------------- */
 
@@ -128,18 +133,19 @@ static void take_reading(pid_t daemon, struct reading *reading)
 	reading->lines = 0;
 	reading->daemon = process_seconds(daemon);
 	reading->client = process_seconds(getpid());
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < n_peers; i++) {
 		reading->peers += process_seconds(peers[i].pid);
 		reading->written[i] = written(&peers[i]);
-		reading->lines += atomic_load(&lines[i]);
 	}
+	for (size_t i = 0; i < count; i++)
+		reading->lines += atomic_load(&lines[i]);
 }
 
 /* Everybody has had a line. */
 static bool all_follow(void)
 {
 	for (size_t i = 0; i < count; i++)
-		if (atomic_load(&lines[i]) == 0 || written(&peers[i]) == 0)
+		if (atomic_load(&lines[i]) == 0 || (i < n_peers && written(&peers[i]) == 0))
 			return false;
 	return true;
 }
@@ -172,36 +178,52 @@ static void print(const struct reading *before, const struct reading *after, uns
 	       after->lines - before->lines, theirs);
 }
 
-static int measure(pid_t daemon, unsigned seconds)
+static void print_floor(const struct reading *before, const struct reading *after)
 {
-	static const struct followers_handler handler = { .name = name,
-							  .record = record,
-							  .tail = 1 };
-	static struct reading before, after;
-	int r = followers_open(&handler, count);
+	double server = after->daemon - before->daemon, client = after->client - before->client;
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = peer_start(i);
+	printf("| ... as many messages of that size from an empty server of gRPC core, and of that "
+	       "the "
+	       "server's | %.2f, %.2f | - | - | - |\n",
+	       server + client, server);
+	printf("| ... messages that came from it | %lu | - | - | - |\n",
+	       after->lines - before->lines);
+}
+
+static int measure(bool floor, pid_t server, unsigned seconds)
+{
+	static struct followers_handler handler = { .name = name, .record = record, .tail = 1 };
+	static struct reading before, after;
+	int r;
+
+	handler.floor = floor;
+	r = followers_open(&handler, count);
+	for (n_peers = 0; !floor && r == 0 && n_peers < count; n_peers++)
+		r = peer_start(n_peers);
 	r = r < 0 ? r : await_all();
 	if (r < 0)
 		return r;
-	take_reading(daemon, &before);
+	take_reading(server, &before);
 	sleep(seconds);
-	take_reading(daemon, &after);
+	take_reading(server, &after);
 	if (before.daemon < 0 || after.daemon < 0)
 		return -ESRCH;
-	print(&before, &after, seconds);
+	if (floor)
+		print_floor(&before, &after);
+	else
+		print(&before, &after, seconds);
 	return 0;
 }
 
 int main(int argc, char *argv[])
 {
+	bool floor = argc == 5 && streq(argv[1], "floor");
 	int r;
 
-	count = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
-	if (count == 0 || count > COUNT_MAX)
+	count = argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
+	if (count == 0 || count > COUNT_MAX || (!floor && !streq(argv[1], "ours")))
 		return 2;
-	r = measure(atoi(argv[1]), (unsigned)atoi(argv[3]));
+	r = measure(floor, atoi(argv[2]), (unsigned)atoi(argv[4]));
 	if (r < 0)
 		fprintf(stderr, "bench follow: %s\n", strerror(-r));
 	/* The streams and the journalctls end with the process. */

@@ -9,16 +9,19 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bundle.h"
 #include "common/util.h"
+#include "echo.h"
 #include "followers.h"
+#include "journal/cursor.h"
 #include "model/id.h"
 
 #define ADDRESS	    "unix:/run/indexerd/indexerd.sock"
 #define METHOD	    "/indexerd.v1.IndexerRunner/StreamLogs"
-#define REQUEST_MAX 256
+#define REQUEST_MAX 512
 
 static_assert(FOLLOWERS_EACH <= BUNDLE_MAX, "each has a place");
 
@@ -62,19 +65,46 @@ static void *read_bundle(void *userdata)
 	return NULL;
 }
 
-static void add(size_t follower)
+static size_t pack_request(const char *name, uint8_t *packed)
 {
 	Indexerd__V1__StreamLogsRequest request = INDEXERD__V1__STREAM_LOGS_REQUEST__INIT;
+
+	request.parent = (char *)name;
+	request.tail = handler->tail;
+	return indexerd__v1__stream_logs_request__pack(&request, packed);
+}
+
+/* A record of writes.sh. */
+static size_t pack_record(const char *name, uint8_t *packed)
+{
+	Indexerd__V1__StreamLogsResponse record = INDEXERD__V1__STREAM_LOGS_RESPONSE__INIT;
+	Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	char cursor[LOG_CURSOR_SIZE + 1];
+
+	memset(cursor, 'A', LOG_CURSOR_SIZE);
+	cursor[LOG_CURSOR_SIZE] = '\0';
+	time.seconds = (int64_t)(now_usec(CLOCK_REALTIME) / USEC_PER_SEC);
+	time.nanos = 123456000;
+	record.level = INDEXERD__V1__LOG_LEVEL__LOG_LEVEL_INFO;
+	record.content = (char *)"line 100 of somebody who is followed, about a hundred bytes long "
+				 "as those of real ones are";
+	record.time = &time;
+	record.cursor = cursor;
+	record.indexer = (char *)name;
+	return indexerd__v1__stream_logs_response__pack(&record, packed);
+}
+
+static void add(size_t follower)
+{
 	char name[NAME_MAX_SIZE];
 	uint8_t packed[REQUEST_MAX];
 	grpc_slice slice;
 
 	handler->name(follower, name);
-	request.parent = name;
-	request.tail = handler->tail;
 	slice = grpc_slice_from_copied_buffer((const char *)packed,
-					      protobuf_c_message_pack(&request.base, packed));
-	bundle_add(&bundles[follower % n_bundles], METHOD, slice);
+					      handler->floor ? pack_record(name, packed)
+							     : pack_request(name, packed));
+	bundle_add(&bundles[follower % n_bundles], handler->floor ? ECHO_REPEAT : METHOD, slice);
 	grpc_slice_unref(slice);
 }
 
@@ -87,7 +117,7 @@ int followers_open(const struct followers_handler *their_handler, size_t n)
 	n_bundles = (n + FOLLOWERS_EACH - 1) / FOLLOWERS_EACH;
 	assert(n_bundles <= ELEMENTSOF(bundles));
 	for (size_t i = 0; i < n_bundles; i++)
-		bundle_open(&bundles[i], ADDRESS, handler->window);
+		bundle_open(&bundles[i], handler->floor ? ECHO_ADDRESS : ADDRESS, handler->window);
 	for (size_t i = 0; i < n; i++)
 		add(i);
 	for (size_t i = 0; r == 0 && i < n_bundles; i++)

@@ -24,6 +24,7 @@ struct followers_handler {
 	bool (*record)(size_t follower, const Indexerd__V1__StreamLogsResponse *record);
 	int tail;   /* of the request */
 	int window; /* as connection_open() */
+	bool floor; /* of the echo server, which says the same line again and again */
 };
 
 /*

@@ -1,6 +1,6 @@
 /*
  * Many streams that nobody reads, and a journal whose files are removed meanwhile: what indexerd
- * still holds of these, and what the streams get afterwards.
+ * still holds of these, what memory it needs for the streams, and what they get afterwards.
  *
  *	parked PID ID COUNT GO
  *
@@ -191,6 +191,18 @@ static int measure_held(pid_t daemon)
 	return 0;
 }
 
+/* Some time after the last of them has been filled. */
+static int measure_memory(pid_t daemon, long before)
+{
+	long after = process_resident(daemon);
+
+	if (before < 0 || after < 0)
+		return (int)MIN(before, after);
+	printf("| ... memory for each of them | %.1f KB | - | - | - |\n",
+	       (double)(after - before) / (double)count / 1024);
+	return 0;
+}
+
 /* Lets all read on, to the last line. */
 static int measure_rest(const char *go)
 {
@@ -218,11 +230,13 @@ static int measure(pid_t daemon, const char *go)
 	static const struct followers_handler handler = { .name = name,
 							  .record = record,
 							  .window = WINDOW };
+	long before = process_resident(daemon);
 	int r = followers_open(&handler, count);
 
 	r = r < 0 ? r : await(&n_begun, BEGIN_LIMIT);
 	r = r < 0 ? r : await_quiet(daemon);
 	r = r < 0 ? r : measure_held(daemon);
+	r = r < 0 ? r : measure_memory(daemon, before);
 	return r < 0 ? r : measure_rest(go);
 }
 
