@@ -208,3 +208,10 @@ bool notices_try_send(struct notices *notices)
 	pthread_mutex_unlock(&notices->sending);
 	return true;
 }
+
+int notice_match(sd_journal *j)
+{
+	int r = sd_journal_add_match(j, "MESSAGE_ID=" NOTICE_DELETED_ID, 0);
+
+	return r < 0 ? r : sd_journal_add_match(j, "_SYSTEMD_UNIT=" DAEMON_UNIT, 0);
+}

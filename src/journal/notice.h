@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <systemd/sd-journal.h>
+
 #include "journal/family.h"
 
 /* MESSAGE_ID= of such a record. */
@@ -17,6 +19,9 @@
 
 /* Its field with the time of the indexer's creation, in microseconds since the epoch. */
 #define NOTICE_FIELD_CREATED "INDEXER_CREATED"
+
+/* And the one, "1", of a record that may not be the first one about the indexer. */
+#define NOTICE_FIELD_AGAIN "INDEXER_AGAIN"
 
 struct notices;
 
@@ -35,3 +40,6 @@ void notices_send(struct notices *notices);
 
 /* The same, unless another thread is at it. Whether it was done. */
 bool notices_try_send(struct notices *notices);
+
+/* Adds the matches for such records of the daemon's. 0 or a negative errno. */
+int notice_match(sd_journal *j);
