@@ -34,16 +34,19 @@ int journal_socket_connect(const char *path)
 	return r;
 }
 
-void journal_socket_settle(int fd, uint64_t limit_usec)
+bool journal_socket_settle(int fd, uint64_t limit_usec)
 {
 	uint64_t end = now_usec(CLOCK_MONOTONIC) + limit_usec, step = STEP_USEC;
 	int unread;
 
 	/* journald has taken all when no more of this socket's bytes are on their way. */
-	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0 && now_usec(CLOCK_MONOTONIC) < end) {
+	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0) {
 		const struct timespec pause = { .tv_nsec = (long)(step * NSEC_PER_USEC) };
 
+		if (now_usec(CLOCK_MONOTONIC) >= end)
+			return false;
 		(void)nanosleep(&pause, NULL);
 		step = MIN(step * 2, STEP_USEC_MAX);
 	}
+	return true;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -13,8 +14,8 @@
 int journal_socket_connect(const char *path);
 
 /*
- * Waits until journald has handled all that was sent on the socket, at most so many microseconds.
- * The last datagram must have been an empty one: journald ignores it, but takes it only when it is
- * done with those before.
+ * Waits until journald has handled all that was sent on the socket, at most so many microseconds;
+ * whether it has. The last datagram must have been an empty one: journald ignores it, but takes it
+ * only when it is done with those before.
  */
-void journal_socket_settle(int fd, uint64_t limit_usec);
+bool journal_socket_settle(int fd, uint64_t limit_usec);

@@ -34,6 +34,6 @@ int complaint_send(const char *path, const char *identifier, const char *text)
 	if (send(fd, entry, (size_t)n, MSG_NOSIGNAL) < 0)
 		return -errno;
 	if (send(fd, NULL, 0, MSG_NOSIGNAL) >= 0)
-		journal_socket_settle(fd, LIMIT_SEC * USEC_PER_SEC);
+		(void)journal_socket_settle(fd, LIMIT_SEC * USEC_PER_SEC);
 	return 0;
 }

@@ -143,5 +143,5 @@ void sink_settle(struct sink *sink)
 	if (sink->last.n[CLASS_ALL] == 0)
 		return;
 	(void)send_parts(sink, NULL, 0);
-	journal_socket_settle(sink->fd, SETTLE_USEC);
+	(void)journal_socket_settle(sink->fd, SETTLE_USEC);
 }

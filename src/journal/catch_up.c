@@ -174,15 +174,6 @@ static struct log_stream *take(struct journal *journal)
 			pthread_mutex_lock(&journal->lock);
 			continue;
 		}
-		if (notices_wait(journal->notices)) {
-			bool sent;
-
-			pthread_mutex_unlock(&journal->lock);
-			sent = notices_try_send(journal->notices);
-			pthread_mutex_lock(&journal->lock);
-			if (sent)
-				continue;
-		}
 		stream = TAILQ_FIRST(&journal->queue);
 		if (!stream)
 			wait_for_work(journal);

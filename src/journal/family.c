@@ -90,7 +90,7 @@ static void forget_oldest(struct family *family)
 	family->n_former--;
 }
 
-bool family_remove(struct family *family, const char *id, struct kin *ret)
+bool family_remove(struct family *family, const char *id)
 {
 	struct relative *relative;
 
@@ -99,7 +99,6 @@ bool family_remove(struct family *family, const char *id, struct kin *ret)
 	while (relative && (relative->former || !streq(relative->id, id)))
 		relative = LIST_NEXT(relative, link);
 	if (relative) {
-		copy(relative, ret);
 		relative->former = true;
 		TAILQ_INSERT_TAIL(&family->former, relative, former_link);
 		if (++family->n_former > FAMILY_FORMER_MAX)

@@ -34,10 +34,10 @@ DEFINE_CLEANUP(struct family, family_free);
 int family_add(struct family *family, const struct kin *kin);
 
 /*
- * It is deleted: true, with *ret filled. It is remembered for a while, since the last records about
+ * It is deleted; whether it was there. It is remembered for a while, since the last records about
  * its unit may not have been read yet.
  */
-bool family_remove(struct family *family, const char *id, struct kin *ret);
+bool family_remove(struct family *family, const char *id);
 
 /*
  * Who had the id at the time. False where that is not known: it is free, or an indexer's that was

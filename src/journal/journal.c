@@ -34,8 +34,6 @@ struct journal *journal_free(struct journal *journal)
 	pthread_mutex_destroy(&journal->lock);
 	pthread_mutex_destroy(&journal->sync_lock);
 	pthread_cond_destroy(&journal->work);
-	if (journal->notices)
-		notices_send(journal->notices);
 	notices_free(journal->notices);
 	gaps_free(journal->gaps);
 	family_free(journal->family);
@@ -105,14 +103,22 @@ int journal_add_indexer(struct journal *journal, const char *id, const char *lin
 	return family_add(journal->family, &kin);
 }
 
-void journal_remove_indexer(struct journal *journal, const char *id)
+int journal_put_deletion(struct journal *journal, const char *id, bool is_again,
+			 struct loop_queue *queue, struct loop_item *item)
 {
 	struct kin kin;
 
-	if (!family_remove(journal->family, id, &kin) || journal->source.directory)
-		return;
-	notices_put_deleted(journal->notices, &kin);
-	pthread_mutex_lock(&journal->lock);
-	pthread_cond_signal(&journal->work);
-	pthread_mutex_unlock(&journal->lock);
+	if (!family_find(journal->family, id, UINT64_MAX, &kin))
+		return -ENOENT;
+	return notices_put_deleted(journal->notices, &kin, is_again, queue, item);
+}
+
+void journal_end_deletions(struct journal *journal)
+{
+	notices_stop(journal->notices);
+}
+
+void journal_remove_indexer(struct journal *journal, const char *id)
+{
+	family_remove(journal->family, id);
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/loop_queue.h"
 #include "journal/cursor.h"
 #include "model/id.h"
 #include "model/indexer.h"
@@ -104,8 +105,20 @@ int journal_new(const struct journal_source *source, struct journal **ret);
 int journal_add_indexer(struct journal *journal, const char *id, const char *lineage,
 			uint64_t created);
 
-/* It is deleted, which the journal is told. Before log_stream_finish() of its streams. Any thread.
+/*
+ * It is about to be gone, and the journal is to have that for good before the registry forgets it:
+ * LOG_DELETED of recursive streams. `is_again` where the same may have been asked for before, by a
+ * daemon that was killed; streams are given one event of an indexer nevertheless. The item is
+ * posted to the queue when journald has taken it in, or has not in 5 s. 0, or a negative errno, and
+ * then nothing is posted. Any thread; does not block.
  */
+int journal_put_deletion(struct journal *journal, const char *id, bool is_again,
+			 struct loop_queue *queue, struct loop_item *item);
+
+/* Nothing is posted any more when this returns, after 5 s at most. */
+void journal_end_deletions(struct journal *journal);
+
+/* It is gone, and the id is free. Before log_stream_finish() of its streams. Any thread. */
 void journal_remove_indexer(struct journal *journal, const char *id);
 
 /* Stops the threads and frees; all streams must be closed. Takes NULL, returns NULL. */

@@ -66,10 +66,9 @@ struct owner_finder *owner_finder_free(struct owner_finder *finder)
 static int match(sd_journal *j, const char *id)
 {
 	char text[sizeof(INDEXER_FIELD_ID "=") + ID_MAX];
-	int r = sd_journal_add_match(j, "MESSAGE_ID=" NOTICE_DELETED_ID, 0);
+	int r = notice_match(j);
 
 	(void)snprintf(text, sizeof(text), INDEXER_FIELD_ID "=%s", id);
-	r = r < 0 ? r : sd_journal_add_match(j, "_SYSTEMD_UNIT=" DAEMON_UNIT, 0);
 	return r < 0 ? r : sd_journal_add_match(j, text, 0);
 }
 

@@ -25,6 +25,7 @@ struct reader *reader_free(struct reader *reader)
 	sd_journal_close(reader->j);
 	record_reader_clear(&reader->record);
 	owner_finder_free(reader->owners);
+	repeat_finder_free(reader->repeats);
 	free(reader);
 	return NULL;
 }
@@ -41,6 +42,7 @@ static int open_journal(const struct journal_source *source, size_t endings, str
 	if (!reader)
 		return -ENOMEM;
 	r = event_reader_new(source->directory, endings, &reader->record.events);
+	r = r < 0 ? r : repeat_finder_new(source->directory, &reader->repeats);
 	if (r < 0)
 		return r;
 	r = journal_open(source->directory, SD_JOURNAL_ALL_NAMESPACES, &reader->j);

@@ -10,6 +10,7 @@
 
 #include "journal/owner.h"
 #include "journal/reader.h"
+#include "journal/repeat.h"
 
 struct reader {
 	sd_journal *j;
@@ -24,6 +25,7 @@ struct reader {
 	unsigned steps, errors;
 	struct record_reader record;
 	struct owner_finder *owners;
+	struct repeat_finder *repeats;
 	struct kin kin; /* whose the last event was */
 
 	bool sparse; /* only lines of the query's level are matched */

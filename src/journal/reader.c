@@ -35,6 +35,15 @@ static bool attribute(struct reader *reader, struct reader_record *record)
 	return true;
 }
 
+/* One deletion is one event, however often the daemon had to write it. */
+static bool is_repeated(struct reader *reader, const struct reader_record *record)
+{
+	struct position at;
+
+	return record->log.event == LOG_DELETED && reader_position(reader, &at) == 0 &&
+	       repeat_find(reader->repeats, reader->j, record->uid, &at);
+}
+
 int reader_read(struct reader *reader, struct reader_record *ret)
 {
 	int r = record_read(&reader->record, reader->j, ret);
@@ -43,7 +52,9 @@ int reader_read(struct reader *reader, struct reader_record *ret)
 		return r;
 	if (is_of_manager(ret) && !attribute(reader, ret))
 		return READER_PASSED;
-	return !reader->query || query_is_about(reader->query, ret) ? r : READER_PASSED;
+	if (reader->query && !query_is_about(reader->query, ret))
+		return READER_PASSED;
+	return is_repeated(reader, ret) ? READER_PASSED : r;
 }
 
 /* --- places -------------------------------------------------------------------------------- */
@@ -154,6 +165,7 @@ int reader_process(struct reader *reader)
 	int r;
 
 	note_position(reader);
+	repeat_finder_rest(reader->repeats);
 	reader->steps = 0;
 	r = sd_journal_process(reader->j);
 	return MIN(r, 0);

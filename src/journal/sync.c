@@ -83,7 +83,6 @@ void journal_synchronize(struct journal *journal, uint64_t since)
 	pthread_mutex_lock(&journal->sync_lock);
 	now = now_usec(CLOCK_MONOTONIC);
 	if (journal->synced <= since) {
-		notices_send(journal->notices);
 		(void)synchronize(NULL);
 		/* Where the namespace's journald is not there, it wrote down all before it ended.
 		 */

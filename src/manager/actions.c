@@ -488,8 +488,12 @@ static void act_remove(struct entry *entry)
 	struct manager *manager = entry->manager;
 	char uid[ID128_TEXT_MAX];
 	struct entry *parent = entry->parent;
-	int r = registry_remove(manager->registry, entry->row.definition->uid);
+	int r;
 
+	/* What the registry does not know any more, nobody would write down after a crash. */
+	if (!entry_is_announced(entry))
+		return;
+	r = registry_remove(manager->registry, entry->row.definition->uid);
 	if (r < 0) {
 		operation_failed(entry, "its row cannot be removed", strerror(-r));
 		entry_refresh(entry);

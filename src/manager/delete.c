@@ -4,6 +4,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "common/log.h"
+#include "common/util.h"
+#include "journal/journal.h"
 #include "manager/private.h"
 
 /* Who waits for what is now deleted will not see it run, or stopped. */
@@ -15,6 +18,31 @@ static void refuse_others(struct entry *entry)
 
 	waiters_refuse(entry, CALL_SETTLE, words);
 	waiters_refuse(entry, CALL_STOP, words);
+}
+
+static void on_announced(struct loop_item *item)
+{
+	struct entry *entry = CONTAINER_OF(item, struct entry, notice_item);
+
+	entry->notice = NOTICE_DONE;
+	entry_queue(entry);
+}
+
+bool entry_is_announced(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	int r;
+
+	if (entry->notice != NOTICE_NONE)
+		return entry->notice == NOTICE_DONE;
+	entry->notice_item.run = on_announced;
+	r = journal_put_deletion(manager->config.journal, entry->row.definition->id,
+				 entry->was_begun, manager->loop, &entry->notice_item);
+	if (r < 0)
+		log_warning("%s: that it is deleted cannot be written to the journal: %s",
+			    entry->row.definition->id, strerror(-r));
+	entry->notice = r < 0 ? NOTICE_DONE : NOTICE_UNDER_WAY;
+	return r < 0;
 }
 
 static void tombstone_subtree(struct manager *manager, struct entry *root)

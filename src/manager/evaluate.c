@@ -114,7 +114,8 @@ static enum action decide(struct entry *entry)
 	};
 	struct actual actual = {
 		.presence = entry_presence(entry),
-		.busy = entry->operation != OPERATION_NONE || entry->retry,
+		.busy = entry->operation != OPERATION_NONE || entry->retry ||
+			entry->notice == NOTICE_UNDER_WAY,
 		.other_run = !entry_is_current(entry),
 		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
 		.never_ran = entry->unit.exec_main_start == 0 && isempty(entry->unit.invocation_id),

@@ -222,6 +222,7 @@ static int load_row(struct registry_row *row, void *userdata)
 		registry_row_clear(&copy);
 		return r;
 	}
+	entry->was_begun = entry->row.tombstone;
 	entry_refresh(entry);
 	return 0;
 }
@@ -281,6 +282,8 @@ struct manager *manager_free(struct manager *manager)
 	if (!manager)
 		return NULL;
 	manager_refuse_waiting(manager);
+	journal_end_deletions(manager->config.journal);
+	loop_queue_free(manager->loop);
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
 	sd_event_source_disable_unref(manager->settle);
@@ -319,6 +322,7 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	r = r < 0 ? r : registry_load(manager->registry, load_row, manager);
 	if (r >= 0)
 		credentials_sweep(manager);
+	r = r < 0 ? r : loop_queue_new(event, &manager->loop);
 	r = r < 0 ? r : evaluate_setup(manager);
 	r = r < 0 ? r : sync_setup(manager);
 	r = r < 0 ? r : systemd_new(event, &manager_systemd_events, manager, &manager->systemd);

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "common/loop_queue.h"
 #include "manager/manager.h"
 #include "model/lineage.h"
 #include "model/reconcile.h"
@@ -29,6 +30,13 @@ enum call_kind {
 	CALL_SETTLE, /* Create, Start, Restart, Update: when nothing is under way, or after 5 s */
 	CALL_STOP,   /* when nothing is under way */
 	CALL_DELETE, /* when the entry is gone */
+};
+
+/* Whether the journal has it that the indexer is deleted. */
+enum notice {
+	NOTICE_NONE,
+	NOTICE_UNDER_WAY,
+	NOTICE_DONE, /* or will not have it: nothing is waited for any more */
 };
 
 /* A client's call that waits for an entry. */
@@ -78,6 +86,9 @@ struct entry {
 	char group_of[ID128_TEXT_MAX];	      /* the invocation whose control group was asked for */
 	struct exit_record away_exit; /* of a unit that is gone, by the journal; or UNSPECIFIED */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
+	bool was_begun; /* its deletion, by a daemon before this one */
+	enum notice notice;
+	struct loop_item notice_item;
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
 	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
@@ -98,6 +109,7 @@ struct manager {
 	sd_event *event;
 	struct registry *registry;
 	struct systemd *systemd;
+	struct loop_queue *loop; /* where the journal's answers come */
 	struct runtime_set *runtimes;
 	struct snapshot_box *snapshots;
 	struct manager_config config; /* with owned copies of the strings */
@@ -176,6 +188,13 @@ void entry_ask_later(struct entry *entry, const char *text);
 void ignore_result(const struct systemd_result *result, void *userdata);
 /* The entry's state directory is on disk. */
 bool entry_has_state(const struct entry *entry);
+
+/* delete.c */
+/*
+ * Whether the journal has it that the entry is deleted; where it has not, it is asked to, and the
+ * entry is decided upon again when it has.
+ */
+bool entry_is_announced(struct entry *entry);
 
 /* record.c */
 void entry_note_start(struct entry *entry);
