@@ -7,16 +7,14 @@
 #	ended() { echo "$1: exit code $2 after $3 s"; cat "$4"; }
 #	pool_open ended                 # who is told of each job's end, one at a time
 #	pool_start unit 600 make check  # a name, a limit in seconds, the command; waits for a place
-#	pool_start -p 2 build 600 make  # a job that keeps the processors busy takes more places
+#	pool_start -p 2 load 600 ./load # a job that does nothing but compute takes more places
 #	pool_drain                      # waits for all
 # shellcheck shell=bash
 
 . "$(dirname "${BASH_SOURCE[0]}")/cleanup.sh"
 
-# Most jobs wait for a host more than they compute: with one for each processor, half of those would be
-# idle. Where all processors are busy, what a test waits for may take long, so there are no more, and
-# what computes by itself takes two places or, where it uses all processors, as many as there are of
-# them.
+# Most jobs wait more than they compute, a build for its own single steps, too: with one for each processor,
+# half of those would be idle. With more than twice as many, all that is waited for would only take longer.
 pool_places=$((2 * $(nproc)))
 
 # A job has this long to clean up when it is told to end.
