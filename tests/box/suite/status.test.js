@@ -92,8 +92,8 @@ test('an exit code is the program’s own, whatever systemd would mean by it', a
 			const now = await status(id);
 			return ['STATE_FAILED', 'STATE_STOPPED'].includes(now.state) && now;
 		});
-		assert.deepEqual([last_exit.reason, last_exit.code, last_exit.signal, main_pid],
-			[code === 78 ? 'REASON_CONFIGURATION' : 'REASON_EXITED', code, '', 0], id);
+		assert.deepEqual([id, last_exit.reason, last_exit.code, last_exit.signal, main_pid],
+			[id, code === 78 ? 'REASON_CONFIGURATION' : 'REASON_EXITED', code, '', 0]);
 		assert.ok(Math.abs(Date.now() / 1000 - Number(last_exit.time.seconds)) < 60, id);
 		assert.match(message, new RegExp(`exited with code ${code}`), id);
 		assert.equal(state, code === 0 ? 'STATE_STOPPED' : 'STATE_FAILED', id);
