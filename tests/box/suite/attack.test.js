@@ -7,7 +7,7 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const { assert, background, call, later, project, run, served, sh, test, unit, until } = require('./lib');
-const { connectAs } = require('./people');
+const { connectAs, runtime } = require('./people');
 const { raw } = require('./hostile');
 
 const SOCKET = '/run/indexerd/unit.sock';
@@ -73,14 +73,14 @@ if (role === 'agent') {
 let ports = 9_100;
 
 // An indexer whose main process only waits; the agent is its child.
-async function spawnAgent(indexer_id) {
+async function spawnAgent(indexer_id, name = 'exec') {
 	const port = ports++;
 	const source = project({
 		'agent.js': AGENT,
 		'main.sh': `#!/bin/sh\nnode "$(dirname "$0")/agent.js" agent ${port} &\nexec sleep infinity\n`,
 	});
 	const made = await call('CreateIndexer', {
-		indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: source },
+		indexer_id, indexer: { runtime: name, script: 'main.sh', project_source: source },
 	});
 	await until(() => tell(port, 'held').then((answer) => answer === 'status 0'));
 	return { port, made, pid: Number(run(`pgrep -f 'agent.js agent ${port}'`)) };
@@ -93,6 +93,13 @@ const tell = (port, word) => new Promise((resolve) => {
 	socket.on('error', () => {});
 	socket.on('close', () => resolve(text || 'nobody'));
 });
+
+// A runtime whose units have little time to stop. They take all of it where an agent has been moved away,
+// which holds their output open.
+const brief = async () => {
+	await runtime('brief', ['[Service]', 'TimeoutStopSec=3']);
+	return 'brief';
+};
 
 // Moves processes out of their unit's cgroup, as only root can; they are killed in the end.
 function moveAway(...pids) {
@@ -149,7 +156,7 @@ test('a forked child that has left the cgroup is refused', async () => {
 });
 
 test('a connection that outlives its indexer is closed', async () => {
-	const { port, pid } = await spawnAgent('leaky');
+	const { port, pid } = await spawnAgent('leaky', await brief());
 	moveAway(pid);
 	assert.equal(await tell(port, 'held'), 'status 0');
 	await call('StopIndexer', { name: 'indexers/leaky' });
@@ -158,7 +165,7 @@ test('a connection that outlives its indexer is closed', async () => {
 });
 
 test('a uid that has become another indexer’s does not let the former one’s processes in', async () => {
-	const first = await spawnAgent('recycled');
+	const first = await spawnAgent('recycled', await brief());
 	const uid = uidOf('recycled');
 	moveAway(first.pid);
 	await call('DeleteIndexer', { name: 'indexers/recycled' });

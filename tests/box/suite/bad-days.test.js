@@ -6,6 +6,7 @@
 const fs = require('node:fs');
 const { assert, call, health, later, lines, project, refused, restart, run, served, sh, show, test, unit,
 	until } = require('./lib');
+const { runtime } = require('./people');
 
 const SLEEPER = '#!/bin/sh\necho up\nexec sleep infinity\n';
 const create = (indexer_id, indexer = {}) => call('CreateIndexer', {
@@ -196,10 +197,14 @@ test('an id is free again after Delete also where systemd has reloaded meanwhile
 });
 
 test('a program that asks systemd for ever more time to stop is killed all the same', async () => {
+	await runtime('hasty', ['[Service]', 'TimeoutStopSec=3']);
 	await create('clinging', {
-		project_source: project({ 'main.sh': '#!/bin/bash\ntrap "" TERM\necho up\nwhile :; do\n' +
+		runtime: 'hasty', project_source: project({ 'main.sh': '#!/bin/bash\ntrap "" TERM\necho up\nwhile :; do\n' +
 			'NOTIFY_SOCKET=/run/systemd/notify systemd-notify EXTEND_TIMEOUT_USEC=600000000; sleep 1; done\n' }),
 	});
 	await until(() => sh(`journalctl -q -o cat -u ${unit('clinging')}`).stdout.includes('up'));
+	const began = Date.now();
 	await call('DeleteIndexer', { name: 'indexers/clinging' }, { deadline: 60_000 });
+	assert.ok(Date.now() - began > 2_500, 'it was given its time');
+	assert.ok(Date.now() - began < 30_000, 'which is that of its runtime');
 });

@@ -56,7 +56,7 @@ test('creates under kill -9: acknowledged ones are there, run, were started once
 	const units = run('systemctl list-units --plain --no-legend "indexer-k-*.service" | wc -l');
 	assert.equal(Number(units), there.size);
 	await Promise.all([...there.keys()].map((id) => call('DeleteIndexer', { name: `indexers/${id}` })));
-});
+}, { limit: 200_000 });
 
 test('a delete under kill -9 is finished', async () => {
 	const project_source = project({ 'main.sh': SLEEPER });

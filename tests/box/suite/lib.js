@@ -229,9 +229,9 @@ function run(command, options) {
 }
 
 // Waits until the daemon serves: after a restart, a client that was blocked in sh() meanwhile finds
-// its old connection dead first.
-const served = () =>
-	until(() => call('ListIndexers', {}, { deadline: 2_000 }).then(() => true, () => false), { limit: 30_000 });
+// its old connection dead first. With an address: until it serves who comes from there.
+const served = (address) => until(() => call('ListIndexers', {}, { deadline: 2_000, address })
+	.then(() => true, () => false), { limit: 30_000 });
 
 // Restarts the daemon. Clients in this process go on meanwhile: blocked in run(), they would not hear
 // that it is stopping, and it would wait for them to close.

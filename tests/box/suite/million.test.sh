@@ -12,7 +12,7 @@ set -uo pipefail
 deb=${INDEXERD_DEB:-$("$_box_lib/deb" | tail -n 1)}
 count=1000000
 clients=8
-limit=300
+limit=400
 
 in_box() { box run -t "$((limit + 60))" "$host" "$@" </dev/null; }
 

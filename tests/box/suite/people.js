@@ -3,13 +3,14 @@
 // Users of the box who are clients, and a daemon that is configured for a test.
 //
 //	configure('[Access]\nUsers=alice\n');         // until the end of the test
+//	runtime('deaf', ['[Service]', 'TimeoutStopSec=1']); // likewise: a runtime for executables
 //	const alice = as(user('alice', ['indexerd'])); // an address that reaches the daemon as alice
 //	await call('ListIndexers', {}, { address: alice });
 'use strict';
 
 const fs = require('node:fs');
 const net = require('node:net');
-const { ADDRESS, assert, later, restart, run, sh } = require('./lib');
+const { ADDRESS, assert, later, restart, run, served, sh } = require('./lib');
 
 const DROP_IN = '/etc/indexerd/indexerd.conf.d/90-test.conf';
 
@@ -24,7 +25,21 @@ async function configure(text) {
 	await restart();
 }
 
-// The same with a file that the daemon refuses: what it says about that. It is not running then.
+// Makes a runtime like `exec` known to the daemon until the end of the test: lines of [Runtime], and of
+// sections behind it.
+async function runtime(name, lines) {
+	const file = `/etc/indexerd/runtimes/${name}.conf`;
+	fs.mkdirSync('/etc/indexerd/runtimes', { recursive: true });
+	fs.writeFileSync(file, `[Runtime]\nExec=\${SCRIPT_PATH}\n${lines.join('\n')}\n`);
+	later(() => {
+		fs.rmSync(file);
+		run('systemctl reload indexerd.service');
+	});
+	run('systemctl reload indexerd.service');
+	await served();
+}
+
+// The same as configure() with a file that the daemon refuses: what it says about that. It is not running then.
 function misconfigure(text) {
 	fs.mkdirSync(DROP_IN.replace(/\/[^/]*$/, ''), { recursive: true });
 	fs.writeFileSync(DROP_IN, text);
@@ -86,4 +101,4 @@ function as(who, path = ADDRESS.replace('unix:', '')) {
 	return `unix:${own}`;
 }
 
-module.exports = { as, configure, connectAs, misconfigure, user };
+module.exports = { as, configure, connectAs, misconfigure, runtime, user };

@@ -6,6 +6,7 @@
 
 const fs = require('node:fs');
 const { assert, call, later, project, refused, restart, run, served, sh, show, stream, test, unit, until } = require('./lib');
+const { runtime } = require('./people');
 
 const progress = async (id) => (await call('GetIndexer', { name: `indexers/${id}` })).status.progress;
 const text = (id) => show(unit(id), 'StatusText').StatusText;
@@ -27,19 +28,6 @@ const reached = (id, block) => until(async () => {
 	const now = await progress(id);
 	return now?.current_block === block && now;
 }, { limit: 30_000, what: `${id}: block ${block}` });
-
-// A runtime of this test's own, known to the daemon.
-async function runtime(name, lines) {
-	const file = `/etc/indexerd/runtimes/${name}.conf`;
-	fs.mkdirSync('/etc/indexerd/runtimes', { recursive: true });
-	fs.writeFileSync(file, `[Runtime]\nExec=\${SCRIPT_PATH}\n${lines.join('\n')}\n`);
-	later(() => {
-		fs.rmSync(file);
-		run('systemctl reload indexerd.service');
-	});
-	run('systemctl reload indexerd.service');
-	await served();
-}
 
 test('blocks, in the API, in systemctl status and in indexerctl; each process has its own', async () => {
 	const { say, forget } = await create('moving');

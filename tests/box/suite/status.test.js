@@ -5,11 +5,12 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, later, project, restart, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, call, later, project, restart, run, served, sh, show, stored, test, unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
-// Ends at once with the code in its argument; or, with a second one, when it is told to by SIGUSR1.
-const ENDING = '#!/bin/bash\ntrap "exit $1" USR1\n[ "$2" ] || exit "$1"\nwhile :; do sleep 0.05; done\n';
+// Ends at once with the code in its argument; or, with a second one, when it is told to by SIGUSR1, for
+// which it is ready when it has said so.
+const ENDING = '#!/bin/bash\ntrap "exit $1" USR1\n[ "$2" ] || exit "$1"\necho ready\nwhile :; do sleep 0.05; done\n';
 const NEVER = { policy: 'POLICY_NEVER' };
 
 const create = (indexer_id, indexer = {}) => call('CreateIndexer', {
@@ -61,7 +62,9 @@ test('a live indexer: processor time and memory as systemd has them, in Get and 
 	const stopped = await control('Stop', 'busy');
 	assert.equal(stopped.main_pid, 0);
 	assert.equal(stopped.memory_bytes, 0);
-	assert.equal(seconds(stopped.cpu_usage), Number(show(unit('busy'), 'CPUUsageNSec').CPUUsageNSec.slice(0, -3)) / 1e6);
+	const { cpu_usage } = stopped;
+	assert.equal(1e6 * cpu_usage.seconds + Math.floor(cpu_usage.nanos / 1e3),
+		Math.floor(Number(show(unit('busy'), 'CPUUsageNSec').CPUUsageNSec) / 1e3));
 	assert.equal(stopped.last_exit.reason, 'REASON_SIGNALED');
 	assert.equal(stopped.last_exit.signal, 'SIGTERM');
 	const started = await control('Start', 'busy');
@@ -82,15 +85,15 @@ test('an exit code is the program’s own, whatever systemd would mean by it', a
 	await Promise.all(ids.map(([, id, args]) => create(id, { project_source, args, restart: NEVER })));
 	for (const [code, id, args] of ids) {
 		if (args.length > 1) {
-			await reached(id, 'STATE_RUNNING');
+			await stored(id, 'ready');
 			run(`systemctl kill -s USR1 ${unit(id)}`);
 		}
 		const { last_exit, main_pid, message, state } = await until(async () => {
 			const now = await status(id);
 			return ['STATE_FAILED', 'STATE_STOPPED'].includes(now.state) && now;
 		});
-		assert.deepEqual([last_exit.reason, last_exit.code, last_exit.signal, main_pid],
-			[code === 78 ? 'REASON_CONFIGURATION' : 'REASON_EXITED', code, '', 0], id);
+		assert.deepEqual([id, last_exit.reason, last_exit.code, last_exit.signal, main_pid],
+			[id, code === 78 ? 'REASON_CONFIGURATION' : 'REASON_EXITED', code, '', 0]);
 		assert.ok(Math.abs(Date.now() / 1000 - Number(last_exit.time.seconds)) < 60, id);
 		assert.match(message, new RegExp(`exited with code ${code}`), id);
 		assert.equal(state, code === 0 ? 'STATE_STOPPED' : 'STATE_FAILED', id);

@@ -35,7 +35,7 @@ async function exhaust() {
 	later(async () => {
 		for (const socket of sockets)
 			socket.destroy();
-		await until(() => held() < STREAMS_MAX / 2);
+		await until(() => held() < STREAMS_MAX / 2, { limit: 60_000 });
 	});
 	for (let i = 0; i < STREAMS_MAX; i += 64)
 		await Promise.all(Array.from({ length: 64 }, () => new Promise((resolve, reject) => {

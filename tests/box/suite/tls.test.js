@@ -279,10 +279,10 @@ test('where all connections are taken, each subject may still have some', async 
 	await listen(`${LISTEN}[Limits]\nMaxConnectionsPerUser=2100\n`);
 	const sockets = [];
 	later(() => sockets.forEach((socket) => socket.destroy()));
-	const session = { host: 'localhost', port: PORT, ca: read('ca.pem'), ALPNProtocols: ['h2'] };
+	const secureContext = tls.createSecureContext({ ca: read('ca.pem'), key: read('ci.key'), cert: read('ci.pem') });
 	let closed = 0;
 	for (let i = 0; i < 2_050; i++) {
-		const socket = tls.connect({ ...session, key: read('ci.key'), cert: read('ci.pem') });
+		const socket = tls.connect({ host: 'localhost', port: PORT, ALPNProtocols: ['h2'], secureContext });
 		socket.on('error', () => {});
 		socket.on('close', () => closed++);
 		socket.resume();
