@@ -17,6 +17,7 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "exec/alone.h"
 #include "exec/complaint.h"
 #include "exec/environment.h"
 #include "exec/helper.h"
@@ -25,6 +26,7 @@
 #include "exec/place.h"
 #include "exec/spec.h"
 #include "model/exit.h"
+#include "model/id.h"
 #include "model/utf8.h"
 
 #define STATUS_PREFIX	"STATUS="
@@ -119,6 +121,22 @@ static int load(struct launch *launch)
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
+}
+
+static int be_alone(struct launch *launch)
+{
+	char unit[UNIT_MAX_SIZE];
+	pid_t pid;
+	int r;
+
+	unit_from_id(launch->spec->indexer_id, unit);
+	r = alone_make(unit, &pid);
+
+	if (r == 0)
+		return EXIT_SUCCESS;
+	complain(launch, -r, "process %d of an earlier start goes on, and cannot be ended: %s",
+		 (int)pid, strerror(-r));
+	return EXIT_FAILURE;
 }
 
 static int enter(struct launch *launch)
@@ -221,7 +239,8 @@ static int execute(struct launch *launch)
 
 int main(int argc, char **argv)
 {
-	static int (*const steps[])(struct launch *) = { load, enter, connect_helper, execute };
+	static int (*const steps[])(struct launch *) = { load, be_alone, enter, connect_helper,
+							 execute };
 	struct launch launch = {};
 	int r = EXIT_SUCCESS;
 

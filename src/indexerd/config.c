@@ -20,9 +20,10 @@
 #define MAX_INDEXERS_DEFAULT 4000
 #define DRAIN_DEFAULT_SEC    5
 /* A real indexer at full speed wrote 6,600 lines/s. */
-#define LOG_RATE_DEFAULT_SEC   30
-#define LOG_RATE_DEFAULT_BURST 1000000
-#define FILE_SIZE_MAX	       65536
+#define LOG_RATE_DEFAULT_SEC	  30
+#define LOG_RATE_DEFAULT_BURST	  1000000
+#define CLEAR_TIMEOUT_DEFAULT_SEC 5
+#define FILE_SIZE_MAX		  65536
 
 int config_read_text(char *text, size_t size, const char *path, struct config *config)
 {
@@ -170,15 +171,44 @@ void config_init(struct config *config)
 					    LOG_RATE_DEFAULT_BURST },
 				   .log_priority = LOG_INFO,
 				   .drain_usec = DRAIN_DEFAULT_SEC * USEC_PER_SEC,
-				   .limits = rpc_limits_default };
+				   .limits = rpc_limits_default,
+				   .persistence = { .backend = BACKEND_FS },
+				   .clear_timeout_usec = CLEAR_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC };
 }
 
 void config_clear(struct config *config)
 {
 	rights_rules_clear(&config->rules);
 	tls_files_clear(&config->tls);
+	persistence_clear(&config->persistence);
+	free(TAKE(config->abandoned));
 	free((char *)config->log.log_namespace);
 	config->log.log_namespace = NULL;
+}
+
+int config_check(const struct config *config)
+{
+	const struct persistence *persistence = &config->persistence;
+	const char *where = config->persistence_where, *name = backend_name(persistence->backend);
+	struct backend_address address = { .backend = persistence->backend };
+	const char *problem;
+
+	if (persistence->address)
+		(void)backend_address_parse(persistence->address, &address, &problem);
+	if (backend_is_remote(persistence->backend) && !persistence->address)
+		log_error("%s: Backend=%s wants an Address=", where, name);
+	else if (address.backend != persistence->backend)
+		log_error("%s: Address=%s is %s's, and Backend= is %s", where, persistence->address,
+			  backend_name(address.backend), name);
+	else if (persistence->credential && !persistence->address)
+		log_error("%s: Credential= is of no use with Backend=%s", where, name);
+	else if (persistence->credential && persistence->backend == BACKEND_ETCD &&
+		 isempty(address.user))
+		log_error("%s: with Credential= an etcd wants a user: Address=http://USER@...",
+			  where);
+	else
+		return 0;
+	return -EINVAL;
 }
 
 int config_load(struct config *config)
@@ -187,5 +217,6 @@ int config_load(struct config *config)
 
 	config_init(config);
 	r = read_first("indexerd.conf", config);
-	return r < 0 ? r : read_drop_ins(config);
+	r = r < 0 ? r : read_drop_ins(config);
+	return r < 0 ? r : config_check(config);
 }

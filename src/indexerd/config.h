@@ -21,7 +21,11 @@ struct config {
 	uint64_t drain_usec; /* how long calls may go on after SIGTERM */
 	struct rpc_limits limits;
 	struct rights_rules rules;
-	struct tls_files tls; /* owned strings; NULL where they are not given */
+	struct tls_files tls;		/* owned strings; NULL where they are not given */
+	struct persistence persistence; /* owned */
+	char *abandoned;		/* addresses with blanks between; owned, or NULL */
+	uint64_t clear_timeout_usec;
+	char persistence_where[512]; /* file and line of the key of [Persistence] that was last */
 };
 
 /*
@@ -30,6 +34,9 @@ struct config {
  * a negative errno; no file at all is no error. *config is to be cleared in any case.
  */
 int config_load(struct config *config);
+
+/* What can be said only when all files are read. 0 or -EINVAL, and it is logged. */
+int config_check(const struct config *config);
 
 /* Frees what the configuration owns. */
 void config_clear(struct config *config);

@@ -35,6 +35,10 @@ enum type {
 	TYPE_SUBJECTS,
 	TYPE_PATH,
 	TYPE_NAMESPACE,
+	TYPE_BACKEND,
+	TYPE_ADDRESS,
+	TYPE_ADDRESSES,
+	TYPE_CREDENTIAL,
 };
 
 struct key {
@@ -74,6 +78,11 @@ static const struct key keys[] = {
 	  LOG_RATE_INTERVAL_MOST_SEC },
 	{ "Journal", "RateLimitBurst", TYPE_UNSIGNED, AT(log.rate_burst), 1, LOG_RATE_BURST_MOST },
 	{ "Journal", "Namespace", TYPE_NAMESPACE, AT(log.log_namespace) },
+	{ "Persistence", "Backend", TYPE_BACKEND, AT(persistence.backend) },
+	{ "Persistence", "Address", TYPE_ADDRESS, AT(persistence.address) },
+	{ "Persistence", "Credential", TYPE_CREDENTIAL, AT(persistence.credential) },
+	{ "Persistence", "TimeoutSec", TYPE_SECONDS, AT(clear_timeout_usec), 1, 60 },
+	{ "Persistence", "Abandoned", TYPE_ADDRESSES, AT(abandoned) },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
@@ -141,6 +150,49 @@ static int set_string(const char *value, bool good, char **target)
 	return 0;
 }
 
+static int check_address(const char *value, const char *where)
+{
+	struct backend_address address;
+	const char *problem;
+
+	if (backend_address_parse(value, &address, &problem) >= 0)
+		return 0;
+	/* Without the value: it may have a password in it. */
+	log_error("%s: the address of a back end: %s", where, problem);
+	return -ENOENT;
+}
+
+static int set_address(const char *value, const char *where, char **target)
+{
+	int r = *value ? check_address(value, where) : 0;
+
+	return r < 0 ? r : set_string(value, true, target);
+}
+
+/* Appends to what is there, with one blank between; an empty value takes all back. */
+static int add_addresses(const char *value, const char *where, char **target)
+{
+	_cleanup_free_ char *words = strdup(value);
+	char *position = NULL, *word, *text;
+
+	if (!words)
+		return -ENOMEM;
+	if (!*value)
+		free(TAKE(*target));
+	for (word = strtok_r(words, " \t", &position); word;
+	     word = strtok_r(NULL, " \t", &position)) {
+		int r = check_address(word, where);
+
+		if (r < 0)
+			return r;
+		if (asprintf(&text, "%s%s%s", *target ? *target : "", *target ? " " : "", word) < 0)
+			return -ENOMEM;
+		free(*target);
+		*target = text;
+	}
+	return 0;
+}
+
 static int set(const struct key *key, const char *value, const char *where, struct config *config)
 {
 	void *target = (char *)config + key->offset;
@@ -164,6 +216,14 @@ static int set(const struct key *key, const char *value, const char *where, stru
 		return set_string(value, *value == '/', target);
 	case TYPE_NAMESPACE:
 		return set_string(value, log_namespace_is_valid(value), target);
+	case TYPE_BACKEND:
+		return backend_from_name(value, target);
+	case TYPE_ADDRESS:
+		return set_address(value, where, target);
+	case TYPE_ADDRESSES:
+		return add_addresses(value, where, target);
+	case TYPE_CREDENTIAL:
+		return set_string(value, credential_name_is_valid(value), target);
 	}
 	assert(false);
 }
@@ -198,6 +258,18 @@ static void log_wanted(const struct key *key, const char *where)
 		log_error("%s: %s= wants a name of at most %d letters, digits and characters of "
 			  ":-_.@ that is neither . nor ..",
 			  where, key->name, LOG_NAMESPACE_MAX - 1);
+		break;
+	case TYPE_BACKEND:
+		log_error("%s: %s= wants none, fs, redis or etcd", where, key->name);
+		break;
+	case TYPE_CREDENTIAL:
+		log_error("%s: %s= wants the name of a credential, at most %d letters, digits and "
+			  "characters of ._-",
+			  where, key->name, BACKEND_CREDENTIAL_MAX - 1);
+		break;
+	case TYPE_ADDRESS: /* told already */
+	case TYPE_ADDRESSES:
+		break;
 	}
 }
 
@@ -218,10 +290,12 @@ int keys_set(const struct ini_entry *entry, const char *path, struct config *con
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
 		if (!streq(keys[i].section, entry->section) || !streq(keys[i].name, entry->key))
 			continue;
+		if (streq(entry->section, "Persistence"))
+			memcpy(config->persistence_where, where, sizeof(where));
 		r = set(&keys[i], entry->value, where, config);
 		if (r == -EINVAL)
 			log_wanted(&keys[i], where);
-		return r == -ENOENT ? -EINVAL : r; /* a name that is unknown is told already */
+		return r == -ENOENT ? -EINVAL : r; /* what is wrong is told already */
 	}
 	if (has_section(entry->section))
 		log_error("%s: unknown key %s= in [%s]", where, entry->key, entry->section);

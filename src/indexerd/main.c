@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <config.h>
+#include "clear/request.h"
 #include "common/log.h"
 #include "common/util.h"
 #include "indexerd/config.h"
@@ -201,6 +202,10 @@ static int setup(struct daemon *daemon)
 		.max_indexers = daemon->config.max_indexers,
 		.quotas = daemon->config.quotas,
 		.log = daemon->config.log,
+		.persistence = daemon->config.persistence,
+		.abandoned = daemon->config.abandoned,
+		.clear_socket = CLEAR_SOCKET,
+		.clear_timeout_usec = daemon->config.clear_timeout_usec,
 	};
 	struct rpc_server_config server = {
 		.limits = &daemon->config.limits,

@@ -59,24 +59,33 @@ static void set_limit(struct entry *entry, uint64_t usec)
 /* A step of the operation begins. */
 static void renew_limit(struct entry *entry)
 {
+	if (entry->operation == OPERATION_CLEAR_STORE)
+		return; /* clear/client.h has a limit of its own, and keeps to it */
 	set_limit(entry, entry->operation == OPERATION_STOP ? stop_timeout(entry) + KILL_AGAIN_USEC
 							    : OPERATION_LIMIT_USEC);
 }
 
-static void operation_begin(struct entry *entry, enum operation operation)
+/*
+ * Whether it keeps others waiting. systemd stops any number side by side, some for half a minute;
+ * and a back end that is down concerns nobody else.
+ */
+static bool is_counted(enum operation operation)
+{
+	return operation != OPERATION_STOP && operation != OPERATION_CLEAR_STORE;
+}
+
+void entry_operation_begin(struct entry *entry, enum operation operation)
 {
 	entry->operation = operation;
-	/* systemd stops any number side by side, some for half a minute: they keep nobody waiting.
-	 */
-	if (operation != OPERATION_STOP)
+	if (is_counted(operation))
 		entry->manager->n_operations++;
 	renew_limit(entry);
 }
 
-static void operation_end(struct entry *entry)
+void entry_operation_end(struct entry *entry)
 {
 	assert(entry->operation != OPERATION_NONE);
-	if (entry->operation != OPERATION_STOP)
+	if (is_counted(entry->operation))
 		entry->manager->n_operations--;
 	entry->operation = OPERATION_NONE;
 	entry->limit = sd_event_source_disable_unref(entry->limit);
@@ -97,7 +106,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Of the entry and of the trees that it holds up. */
-static void refuse_waiting_deletes(struct entry *entry, struct refusal *refusal)
+void entry_refuse_delete(struct entry *entry, struct refusal *refusal)
 {
 	refusal->retry_after_usec = RETRY_MAX_USEC;
 	for (struct entry *e = entry; e; e = e->parent)
@@ -113,11 +122,11 @@ static void tell_waiting_delete(struct entry *entry, const char *what, const cha
 			   "indexers/%s: %s: %s; it is tried again", entry->row.definition->id,
 			   what, text) != REFUSED)
 		return;
-	refuse_waiting_deletes(entry, &refusal);
+	entry_refuse_delete(entry, &refusal);
 }
 
 /* systemd did not do what it was asked for: look again later, later each time. */
-static void operation_failed(struct entry *entry, const char *what, const char *text)
+void entry_operation_failed(struct entry *entry, const char *what, const char *text)
 {
 	uint64_t delay = USEC_PER_SEC << MIN(entry->failures, 6U);
 	int r;
@@ -127,7 +136,7 @@ static void operation_failed(struct entry *entry, const char *what, const char *
 	if (entry->failures >= FAILURES_TOLD)
 		tell_waiting_delete(entry, what, text);
 	if (entry->operation != OPERATION_NONE)
-		operation_end(entry);
+		entry_operation_end(entry);
 	entry->retry = sd_event_source_disable_unref(entry->retry);
 	r = sd_event_add_time_relative(entry->manager->event, &entry->retry, CLOCK_MONOTONIC,
 				       MIN(delay, (uint64_t)RETRY_MAX_USEC), 0, on_retry, entry);
@@ -147,18 +156,19 @@ static void not_sent(struct entry *entry, const char *what, int error)
 	if (is_lost(error))
 		entry_operation_lost(entry);
 	else
-		operation_failed(entry, what, strerror(-error));
+		entry_operation_failed(entry, what, strerror(-error));
 }
 
 static void job_ended(struct entry *entry)
 {
 	entry->failures = 0;
-	operation_end(entry);
+	entry_operation_end(entry);
 }
 
 void entry_job_removed(struct entry *entry, const char *job)
 {
-	if (entry->operation == OPERATION_NONE || entry->operation == OPERATION_CLEAR)
+	if (entry->operation == OPERATION_NONE || entry->operation == OPERATION_CLEAR ||
+	    entry->operation == OPERATION_CLEAR_STORE)
 		return;
 	if (entry->job) {
 		if (streq(entry->job, job))
@@ -172,8 +182,9 @@ void entry_job_removed(struct entry *entry, const char *job)
 
 void entry_operation_lost(struct entry *entry)
 {
-	if (entry->operation != OPERATION_NONE)
-		operation_end(entry);
+	/* A back end answers without the bus, too. */
+	if (entry->operation != OPERATION_NONE && entry->operation != OPERATION_CLEAR_STORE)
+		entry_operation_end(entry);
 }
 
 /* A reply has named the job that an operation waits for. */
@@ -191,8 +202,8 @@ static void wait_for_job(struct entry *entry, sd_bus_message *reply)
 	if (entry->job)
 		renew_limit(entry);
 	else
-		operation_failed(entry, "systemd's job cannot be followed",
-				 strerror(r < 0 ? -r : ENOMEM));
+		entry_operation_failed(entry, "systemd's job cannot be followed",
+				       strerror(r < 0 ? -r : ENOMEM));
 }
 
 void ignore_result(const struct systemd_result *result, void *userdata)
@@ -217,7 +228,7 @@ static void on_reset(const struct systemd_result *result, void *userdata)
 	renew_limit(entry);
 	r = send_start(entry);
 	if (r < 0)
-		operation_failed(entry, "it cannot be started", strerror(-r));
+		entry_operation_failed(entry, "it cannot be started", strerror(-r));
 }
 
 /* The name is taken: by a leftover of ours, which can be reset, or by somebody else's unit. */
@@ -256,14 +267,14 @@ static void on_started(const struct systemd_result *result, void *userdata)
 	if (try_again_after_reset(entry, result))
 		return;
 	if (entry->operation == OPERATION_HOLD || result->transient) {
-		operation_failed(entry, "it cannot be started", text);
+		entry_operation_failed(entry, "it cannot be started", text);
 		return;
 	}
 	log_warning("%s: systemd refuses to start it: %s", entry->row.definition->id, text);
 	/* Another run may be wanted meanwhile, and has not been refused. */
 	if (entry->starting_run == entry->row.run)
 		entry_note_start_failed(entry, text);
-	operation_end(entry);
+	entry_operation_end(entry);
 }
 
 /* Makes the spec where no call has just made it: after a restart of the daemon or of the
@@ -272,7 +283,9 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 {
 	const struct manager *manager = entry->manager;
 	const struct definition *definition = entry->row.definition;
+	_cleanup_(kv_list_clear) struct kv_list state = {};
 	const struct runtime *runtime;
+	int r;
 
 	if (entry->spec.data)
 		return 0;
@@ -281,8 +294,10 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	if (!runtime)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "RUNTIME_UNKNOWN", "indexer.runtime",
 			      "the runtime \"%s\" is no longer there", definition->runtime);
-	return runtime_make_spec(runtime, definition, manager->config.runner_address,
-				 &entry->spec.data, &entry->spec.size, refusal);
+	r = persistence_variables(runtime, definition, &state, refusal);
+	return r != 0 ? r
+		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
+					  &state, &entry->spec.data, &entry->spec.size, refusal);
 }
 
 static int write_spec(struct entry *entry, struct refusal *refusal)
@@ -365,7 +380,7 @@ static void start(struct entry *entry, enum operation operation)
 	entry->loaded = false;
 	entry->retried = false;
 	entry->starting_run = entry->row.run;
-	operation_begin(entry, operation);
+	entry_operation_begin(entry, operation);
 	r = send_start(entry);
 	if (r < 0)
 		not_sent(entry, "it cannot be started", r);
@@ -382,7 +397,7 @@ static void act_start(struct entry *entry)
 	if (r == REFUSED)
 		entry_note_start_failed(entry, refusal.message);
 	else if (r < 0)
-		operation_failed(entry, "its credential cannot be written", strerror(-r));
+		entry_operation_failed(entry, "its credential cannot be written", strerror(-r));
 	else
 		start(entry, OPERATION_START);
 }
@@ -404,7 +419,8 @@ static int on_operation_limit(sd_event_source *source, uint64_t usec, void *user
 
 	(void)source, (void)usec;
 	if (entry->operation != OPERATION_STOP) {
-		operation_failed(entry, "systemd's job does not end", "it is looked at again");
+		entry_operation_failed(entry, "systemd's job does not end",
+				       "it is looked at again");
 		return 0;
 	}
 	unit_from_id(entry->row.definition->id, unit);
@@ -424,9 +440,9 @@ static void on_stop_asked(const struct systemd_result *result, void *userdata)
 		entry_operation_lost(entry);
 	} else if (result->name && streq(result->name, SYSTEMD_ERROR_NO_SUCH_UNIT)) {
 		entry->loaded = false;
-		operation_end(entry);
+		entry_operation_end(entry);
 	} else {
-		operation_failed(entry, "it cannot be stopped", result->text);
+		entry_operation_failed(entry, "it cannot be stopped", result->text);
 	}
 }
 
@@ -436,7 +452,7 @@ static void act_stop(struct entry *entry)
 	int r;
 
 	unit_from_id(entry->row.definition->id, unit);
-	operation_begin(entry, OPERATION_STOP);
+	entry_operation_begin(entry, OPERATION_STOP);
 	r = systemd_stop(entry->manager->systemd, unit, on_stop_asked, entry);
 	if (r < 0)
 		not_sent(entry, "it cannot be stopped", r);
@@ -453,11 +469,11 @@ static void on_clear_begun(const struct systemd_result *result, void *userdata)
 		 */
 		(void)snprintf(entry->unit.sub_state, sizeof(entry->unit.sub_state), "cleaning");
 		entry->cleared = true;
-		operation_end(entry);
+		entry_operation_end(entry);
 	} else if (is_lost(result->error)) {
 		entry_operation_lost(entry);
 	} else {
-		operation_failed(entry, "its state cannot be cleared", result->text);
+		entry_operation_failed(entry, "its state cannot be cleared", result->text);
 	}
 }
 
@@ -469,12 +485,12 @@ static void act_clear(struct entry *entry)
 	/* What is left behind by one clean-up is not tried again at once, for ever. */
 	if (entry->cleared) {
 		entry->cleared = false;
-		operation_failed(entry, "its state cannot be cleared",
-				 "systemd left some of it behind");
+		entry_operation_failed(entry, "its state cannot be cleared",
+				       "systemd left some of it behind");
 		return;
 	}
 	unit_from_id(entry->row.definition->id, unit);
-	operation_begin(entry, OPERATION_CLEAR);
+	entry_operation_begin(entry, OPERATION_CLEAR);
 	/* A failed unit is not cleaned; the two calls are served in their order. */
 	if (entry_presence(entry) == UNIT_FAILED)
 		(void)systemd_reset_failed(entry->manager->systemd, unit, ignore_result, NULL);
@@ -495,7 +511,7 @@ static void act_remove(struct entry *entry)
 		return;
 	r = registry_remove(manager->registry, entry->row.definition->uid);
 	if (r < 0) {
-		operation_failed(entry, "its row cannot be removed", strerror(-r));
+		entry_operation_failed(entry, "its row cannot be removed", strerror(-r));
 		entry_refresh(entry);
 		return;
 	}
@@ -530,7 +546,7 @@ static void act_wait_foreign(struct entry *entry)
 			   "indexerd's has the name " UNIT_PREFIX "%s" UNIT_SUFFIX
 			   "; it is deleted as soon as that unit is gone",
 			   id, id) == REFUSED)
-		refuse_waiting_deletes(entry, &refusal);
+		entry_refuse_delete(entry, &refusal);
 }
 
 static void act_note_foreign(struct entry *entry)
@@ -554,6 +570,8 @@ void entry_act(struct entry *entry, enum action action)
 		[ACTION_NOTE_STOPPED] = entry_note_stopped,
 		[ACTION_NOTE_FOREIGN] = act_note_foreign,
 		[ACTION_WAIT_FOREIGN] = act_wait_foreign,
+		[ACTION_KILL] = act_kill,
+		[ACTION_CLEAR_STORE] = act_clear_store,
 		[ACTION_HOLD] = act_hold,
 		[ACTION_CLEAR] = act_clear,
 		[ACTION_REMOVE] = act_remove,
@@ -566,5 +584,5 @@ void entry_act(struct entry *entry, enum action action)
 void entry_ask_later(struct entry *entry, const char *text)
 {
 	if (!entry->retry)
-		operation_failed(entry, "systemd does not tell its state", text);
+		entry_operation_failed(entry, "systemd does not tell its state", text);
 }

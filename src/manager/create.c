@@ -77,15 +77,18 @@ static int set_server_fields(struct definition *definition)
 	return 0;
 }
 
-int make_ready(const struct manager *manager, const struct definition *definition, struct spec *ret,
+int make_ready(const struct manager *manager, struct definition *definition, struct spec *ret,
 	       struct refusal *refusal)
 {
+	_cleanup_(kv_list_clear) struct kv_list state = {};
 	const struct runtime *runtime;
 	int r = runtime_resolve(manager->runtimes, definition, &runtime, refusal);
 
+	r = r != 0 ? r : persistence_choose(manager, runtime, definition);
+	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
 		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
-					  &ret->data, &ret->size, refusal);
+					  &state, &ret->data, &ret->size, refusal);
 }
 
 static int add_new(struct manager *manager, struct definition *definition, struct spec *spec,

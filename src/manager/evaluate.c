@@ -120,7 +120,13 @@ static enum action decide(struct entry *entry)
 		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
 		.never_ran = entry->unit.exec_main_start == 0 && isempty(entry->unit.invocation_id),
 		.has_state = row->tombstone && entry_has_state(entry),
+		.has_store = row->tombstone && entry_has_store(entry),
 	};
+
+	/* Only where something would follow upon its end. */
+	if (actual.presence == UNIT_IDLE || actual.presence == UNIT_FAILED)
+		actual.left_over =
+			(row->tombstone || wanted.unstarted) && entry_is_left_over(entry);
 
 	/* Asked only where the answer decides: it reads the disk. */
 	if (actual.presence == UNIT_ABSENT && wanted.same_boot && !wanted.tombstone &&

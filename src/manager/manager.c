@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <systemd/sd-id128.h>
 
+#include "clear/client.h"
 #include "common/log.h"
 #include "journal/journal.h"
 #include "manager/private.h"
@@ -120,6 +121,7 @@ static void entry_free(struct entry *entry)
 	registry_row_clear(&entry->row);
 	free(entry->job);
 	free(entry->ended_job);
+	free(entry->trouble);
 	spec_clear(&entry->spec);
 	free(entry);
 }
@@ -249,10 +251,11 @@ static int copy_config(struct manager *manager, const struct manager_config *con
 	const char **const owned[] = {
 		&manager->config.registry_path,	 &manager->config.credentials_dir,
 		&manager->config.runner_address, &manager->config.exec_path,
-		&manager->config.unit_group,
+		&manager->config.unit_group,	 &manager->config.clear_socket,
 	};
 
 	manager->config = *config;
+	manager->config.persistence = (struct persistence){};
 	for (size_t i = 0; i < ELEMENTSOF(owned); i++)
 		*owned[i] = strdup(*owned[i]);
 	for (size_t i = 0; i < ELEMENTSOF(owned); i++)
@@ -260,6 +263,10 @@ static int copy_config(struct manager *manager, const struct manager_config *con
 			return -ENOMEM;
 	if (config->log.log_namespace &&
 	    !(manager->config.log.log_namespace = strdup(config->log.log_namespace)))
+		return -ENOMEM;
+	if (config->abandoned && !(manager->config.abandoned = strdup(config->abandoned)))
+		return -ENOMEM;
+	if (persistence_copy(&config->persistence, &manager->config.persistence) < 0)
 		return -ENOMEM;
 	return copy_strings(config->runtime_dirs, &manager->runtime_dirs);
 }
@@ -272,6 +279,9 @@ static void free_config(struct manager *manager)
 	free((char *)manager->config.exec_path);
 	free((char *)manager->config.unit_group);
 	free((char *)manager->config.log.log_namespace);
+	free((char *)manager->config.clear_socket);
+	free((char *)manager->config.abandoned);
+	persistence_clear(&manager->config.persistence);
 	for (char **p = manager->runtime_dirs; p && *p; p++)
 		free(*p);
 	free(manager->runtime_dirs);
@@ -284,6 +294,7 @@ struct manager *manager_free(struct manager *manager)
 	manager_refuse_waiting(manager);
 	journal_end_deletions(manager->config.journal);
 	loop_queue_free(manager->loop);
+	clear_client_free(manager->clear);
 	systemd_free(manager->systemd);
 	sd_event_source_disable_unref(manager->deferred);
 	sd_event_source_disable_unref(manager->settle);
@@ -313,6 +324,10 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	manager->event = sd_event_ref(event);
 	r = copy_config(manager, config);
 	r = r < 0 ? r : sd_id128_get_boot(&boot);
+	r = r < 0 ? r : persistence_check(&manager->config.persistence);
+	r = r < 0 ? r
+		  : clear_client_new(event, manager->config.clear_socket,
+				     manager->config.clear_timeout_usec, &manager->clear);
 	if (r < 0)
 		return r;
 	(void)sd_id128_to_string(boot, manager->boot_id);

@@ -16,6 +16,7 @@
 #include "model/caller.h"
 #include "model/filter.h"
 #include "model/indexer.h"
+#include "model/persistence.h"
 #include "model/refusal.h"
 #include "model/snapshot.h"
 #include "model/update.h"
@@ -45,7 +46,11 @@ struct manager_config {
 	struct journal *journal;	 /* is told whose the units are; outlives the manager */
 	size_t max_indexers;
 	struct manager_quotas quotas;
-	struct unit_log log; /* of units that are started from now on */
+	struct unit_log log;		/* of units that are started from now on */
+	struct persistence persistence; /* of indexers that are created from now on */
+	const char *abandoned;		/* addresses of back ends that are gone for good, or NULL */
+	const char *clear_socket;	/* of indexer-clear */
+	uint64_t clear_timeout_usec;	/* of one try to clear a key */
 };
 
 /* How many calls that change something may wait at once; one more is RESOURCE_EXHAUSTED. */

@@ -20,10 +20,11 @@
 /* What of ours is under way for an entry; at most one thing at a time. */
 enum operation {
 	OPERATION_NONE,
-	OPERATION_START, /* StartTransientUnit, until its job has ended */
-	OPERATION_STOP,	 /* StopUnit, until its job has ended */
-	OPERATION_HOLD,	 /* StartTransientUnit of the oneshot that only loads the unit */
-	OPERATION_CLEAR, /* CleanUnit, until its reply */
+	OPERATION_START,       /* StartTransientUnit, until its job has ended */
+	OPERATION_STOP,	       /* StopUnit, until its job has ended */
+	OPERATION_HOLD,	       /* StartTransientUnit of the oneshot that only loads the unit */
+	OPERATION_CLEAR,       /* CleanUnit, until its reply */
+	OPERATION_CLEAR_STORE, /* indexer-clear, until its reply */
 };
 
 enum call_kind {
@@ -89,6 +90,8 @@ struct entry {
 	bool was_begun; /* its deletion, by a daemon before this one */
 	enum notice notice;
 	struct loop_item notice_item;
+	bool store_cleared;   /* nothing of its state is in its back end any more */
+	char *trouble;	      /* why its deletion stands still, or NULL */
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
 	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
@@ -116,6 +119,7 @@ struct manager {
 	char **runtime_dirs;
 	char boot_id[ID128_TEXT_MAX];
 
+	struct clear_client *clear;
 	struct entry **entries; /* sorted by id */
 	size_t n_entries;
 	bool dirty; /* a view differs from the published snapshot */
@@ -178,6 +182,13 @@ int evaluate_setup(struct manager *manager);
 
 /* actions.c */
 void entry_act(struct entry *entry, enum action action);
+/* What of ours is under way begins and ends. */
+void entry_operation_begin(struct entry *entry, enum operation operation);
+void entry_operation_end(struct entry *entry);
+/* It could not be done, or could not be begun: looks again later, later each time. */
+void entry_operation_failed(struct entry *entry, const char *what, const char *text);
+/* Refuses the waiting calls that delete the entry, or one that it holds up. */
+void entry_refuse_delete(struct entry *entry, struct refusal *refusal);
 /* An operation that waits for a job has ended. */
 void entry_job_removed(struct entry *entry, const char *job);
 /* The bus is gone: no job that was waited for will be heard of. */
@@ -195,6 +206,11 @@ bool entry_has_state(const struct entry *entry);
  * entry is decided upon again when it has.
  */
 bool entry_is_announced(struct entry *entry);
+
+/* left-over.c */
+/* A process is in the unit's control group, although systemd says that it has none. */
+bool entry_is_left_over(const struct entry *entry);
+void act_kill(struct entry *entry);
 
 /* record.c */
 void entry_note_start(struct entry *entry);
@@ -226,9 +242,26 @@ int check_ready(const struct manager *manager, struct refusal *refusal);
 /* create.c */
 /* A child without a project of its own has its parent's. 0 or -ENOMEM. */
 int inherit_project(struct definition *definition, const struct entry *parent);
-/* Checks runtime and project, and makes the spec, which the caller owns. 0, REFUSED or negative. */
-int make_ready(const struct manager *manager, const struct definition *definition, struct spec *ret,
+/*
+ * Checks runtime and project, chooses where the state is kept, and makes the spec, which the caller
+ * owns. 0, REFUSED or negative.
+ */
+int make_ready(const struct manager *manager, struct definition *definition, struct spec *ret,
 	       struct refusal *refusal);
+
+/* persistence.c */
+/* Whether the configured back end's credential can be read; if not, it is logged. */
+int persistence_check(const struct persistence *persistence);
+/* Gives a definition that has none the configured back end, if its runtime wants one. 0, -ENOMEM.
+ */
+int persistence_choose(const struct manager *manager, const struct runtime *runtime,
+		       struct definition *definition);
+/* The variables of the process about its state. 0, REFUSED or -ENOMEM. */
+int persistence_variables(const struct runtime *runtime, const struct definition *definition,
+			  struct kv_list *ret, struct refusal *refusal);
+/* There may be state in a back end of another server. */
+bool entry_has_store(const struct entry *entry);
+void act_clear_store(struct entry *entry);
 
 /* quota.c */
 /* Refuses the new indexer that would be one too many of its tree, or of its creator's. */

@@ -107,7 +107,8 @@ static const char *entry_message(const struct entry *entry, const struct status 
 	char text[EXIT_TEXT_MAX];
 
 	if (status->state == STATE_DELETING)
-		return entry->n_children > 0 ? "waiting for the indexers that it spawned" : NULL;
+		return entry->n_children > 0 ? "waiting for the indexers that it spawned"
+					     : entry->trouble;
 	/* Being asked again, after a daemon-reload for example, is nobody's business. */
 	if (!entry->asked && !is_connected(entry->manager))
 		return "systemd cannot be reached; this is the last known state";

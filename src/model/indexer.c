@@ -39,7 +39,8 @@ int definition_new(struct definition **ret)
 	if (string_set(&definition->project_source, "") < 0 ||
 	    string_set(&definition->project_dir, "") < 0 ||
 	    string_set(&definition->script, "") < 0 || string_set(&definition->runtime, "") < 0 ||
-	    string_set(&definition->preset, "") < 0 || string_set(&definition->creator, "") < 0)
+	    string_set(&definition->preset, "") < 0 || string_set(&definition->creator, "") < 0 ||
+	    string_set(&definition->persistence, "") < 0)
 		return -ENOMEM;
 	*ret = TAKE(definition);
 	return 0;
@@ -65,6 +66,7 @@ struct definition *definition_unref(struct definition *definition)
 	free(definition->preset);
 	free(definition->spawned_by);
 	free(definition->creator);
+	free(definition->persistence);
 	for (size_t i = 0; i < definition->n_args; i++)
 		free(definition->args[i]);
 	free(definition->args);

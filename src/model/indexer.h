@@ -69,9 +69,10 @@ struct definition {
 	char *script;
 	char *runtime;
 	char *preset;
-	char *spawned_by; /* the parent's id, or NULL */
-	char *creator;	  /* account of the user whom it is charged to; "" where it is not known */
-	char **args;	  /* n_args strings */
+	char *spawned_by;  /* the parent's id, or NULL */
+	char *persistence; /* where its state is kept, see persistence_parse(); set once */
+	char *creator;	   /* account of the user whom it is charged to; "" where it is not known */
+	char **args;	   /* n_args strings */
 	size_t n_args;
 	struct resources resources;
 	enum restart_policy restart;

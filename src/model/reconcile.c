@@ -12,7 +12,8 @@ enum need { ANY = 0, YES, NO };
 struct rule {
 	enum need tombstone, children, halted, unstarted, same_boot, stopped, start_failed;
 	enum unit_presence presence;
-	enum need other_run, same_invocation, never_ran, has_state, failed_away;
+	enum need other_run, same_invocation, never_ran, left_over, has_store, has_state,
+		failed_away;
 	enum action action;
 };
 
@@ -24,6 +25,21 @@ static const struct rule rules[] = {
 	{ .tombstone = YES, .children = YES, .presence = UNIT_FAILED, .action = ACTION_NONE },
 	{ .tombstone = YES, .children = YES, .presence = UNIT_LIVE, .action = ACTION_NONE },
 	{ .tombstone = YES, .presence = UNIT_LIVE, .action = ACTION_STOP },
+	{ .tombstone = YES, .presence = UNIT_IDLE, .left_over = YES, .action = ACTION_KILL },
+	{ .tombstone = YES, .presence = UNIT_FAILED, .left_over = YES, .action = ACTION_KILL },
+	{ .tombstone = YES, .presence = UNIT_IDLE, .has_store = YES, .action = ACTION_CLEAR_STORE },
+	{ .tombstone = YES,
+	  .presence = UNIT_FAILED,
+	  .has_store = YES,
+	  .action = ACTION_CLEAR_STORE },
+	{ .tombstone = YES,
+	  .presence = UNIT_ABSENT,
+	  .has_store = YES,
+	  .action = ACTION_CLEAR_STORE },
+	{ .tombstone = YES,
+	  .presence = UNIT_FOREIGN,
+	  .has_store = YES,
+	  .action = ACTION_CLEAR_STORE },
 	{ .tombstone = YES, .presence = UNIT_IDLE, .has_state = YES, .action = ACTION_CLEAR },
 	{ .tombstone = YES, .presence = UNIT_FAILED, .has_state = YES, .action = ACTION_CLEAR },
 	{ .tombstone = YES, .presence = UNIT_ABSENT, .has_state = YES, .action = ACTION_HOLD },
@@ -46,6 +62,18 @@ static const struct rule rules[] = {
 
 	/* Another run is wanted than the unit's. A start of it that was refused is not repeated. */
 	{ .presence = UNIT_LIVE, .tombstone = NO, .other_run = YES, .action = ACTION_STOP },
+	{ .presence = UNIT_IDLE,
+	  .tombstone = NO,
+	  .other_run = YES,
+	  .unstarted = YES,
+	  .left_over = YES,
+	  .action = ACTION_KILL },
+	{ .presence = UNIT_FAILED,
+	  .tombstone = NO,
+	  .other_run = YES,
+	  .unstarted = YES,
+	  .left_over = YES,
+	  .action = ACTION_KILL },
 	{ .presence = UNIT_IDLE,
 	  .tombstone = NO,
 	  .other_run = YES,
@@ -103,6 +131,8 @@ enum action reconcile(const struct wanted *wanted, const struct actual *actual)
 		    meets(rule->other_run, actual->other_run) &&
 		    meets(rule->same_invocation, actual->same_invocation) &&
 		    meets(rule->never_ran, actual->never_ran) &&
+		    meets(rule->left_over, actual->left_over) &&
+		    meets(rule->has_store, actual->has_store) &&
 		    meets(rule->has_state, actual->has_state) &&
 		    meets(rule->failed_away, actual->failed_away))
 			return rule->action;
@@ -121,6 +151,8 @@ const char *action_name(enum action action)
 		[ACTION_NOTE_STOPPED] = "note-stopped",
 		[ACTION_NOTE_FOREIGN] = "note-foreign",
 		[ACTION_WAIT_FOREIGN] = "wait-foreign",
+		[ACTION_KILL] = "kill",
+		[ACTION_CLEAR_STORE] = "clear-store",
 		[ACTION_HOLD] = "hold",
 		[ACTION_CLEAR] = "clear",
 		[ACTION_REMOVE] = "remove",

@@ -41,6 +41,8 @@ struct actual {
 	bool other_run;	      /* the unit is not the wanted run's */
 	bool same_invocation; /* the unit's invocation is the recorded one */
 	bool never_ran;	      /* the unit is loaded, and nothing was ever run in it */
+	bool left_over;	      /* the unit is idle or failed, and a process of it goes on */
+	bool has_store;	      /* its state in the back end of another server is not cleared */
 	bool has_state;	      /* its state directory is there */
 	bool failed_away;     /* the unit is gone, and the journal says that it failed */
 };
@@ -54,6 +56,8 @@ enum action {
 	ACTION_NOTE_STOPPED, /* it is gone without a failure: somebody stopped it */
 	ACTION_NOTE_FOREIGN, /* somebody else's unit has the name */
 	ACTION_WAIT_FOREIGN, /* the same, and state that is to be cleared is behind it */
+	ACTION_KILL,	     /* end what systemd has left of its processes */
+	ACTION_CLEAR_STORE,  /* remove its key from its back end */
 	ACTION_HOLD,  /* load the unit again without running anything, to be able to clear its state
 		       */
 	ACTION_CLEAR, /* remove its state, runtime, cache and log directories */

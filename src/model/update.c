@@ -123,7 +123,8 @@ static int copy_identity(struct definition *to, const struct definition *base)
 	to->create_time = base->create_time;
 	to->update_time = base->update_time;
 	to->generation = base->generation;
-	if (string_set(&to->creator, base->creator) < 0)
+	if (string_set(&to->creator, base->creator) < 0 ||
+	    string_set(&to->persistence, base->persistence) < 0)
 		return -ENOMEM;
 	return base->spawned_by ? string_set(&to->spawned_by, base->spawned_by) : 0;
 }

@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "common/util.h"
+#include "model/persistence.h"
 
 enum type {
 	TYPE_BUFFER,	  /* char[size] */
@@ -61,6 +62,7 @@ static const struct column definition_columns[] = {
 	COLUMN(TYPE_UINT64, struct definition, update_time),
 	COLUMN(TYPE_UINT64, struct definition, generation),
 	COLUMN(TYPE_STRING, struct definition, creator),
+	COLUMN(TYPE_STRING, struct definition, persistence),
 };
 
 /* In the order of STATEMENT_LOAD, after the definition's. */
@@ -363,6 +365,7 @@ static int take_arg(sqlite3_stmt *statement, void *target)
 static int read_definition(struct db *db, sqlite3_stmt *statement, struct definition *definition)
 {
 	int64_t key = sqlite3_column_int64(statement, LOAD_KEY);
+	struct persistence persistence;
 	int r;
 
 	for (size_t i = 0; i < ELEMENTSOF(definition_columns); i++) {
@@ -373,6 +376,10 @@ static int read_definition(struct db *db, sqlite3_stmt *statement, struct defini
 	}
 	if (!id_valid(definition->id) || isempty(definition->uid))
 		return -EINVAL;
+	r = persistence_parse(definition->persistence, &persistence);
+	if (r < 0)
+		return r;
+	persistence_clear(&persistence);
 	if (sqlite3_column_type(statement, LOAD_PARENT_ID) != SQLITE_NULL) {
 		const char *parent;
 

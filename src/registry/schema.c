@@ -117,7 +117,14 @@ static const char migration_4[] =
 	"ALTER TABLE indexers ADD COLUMN creator TEXT NOT NULL DEFAULT '';"
 	"PRAGMA user_version = 4;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4 };
+/* Where the state is kept: see persistence_parse(). Before this, it was none of indexerd's
+ * business. */
+static const char migration_5[] =
+	"ALTER TABLE indexers ADD COLUMN persistence TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 5;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
+					  migration_5 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

@@ -36,6 +36,7 @@ struct runtime {
 	uint64_t stalled_usec; /* 0: never */
 	struct runtime_variable *environment;
 	size_t n_environment;
+	bool without_persistence; /* its indexers' state is none of indexerd's business */
 	struct setting_list settings;
 };
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "common/util.h"
+#include "model/persistence.h"
 #include "model/validate.h"
 #include "runtime/ini.h"
 #include "runtime/private.h"
@@ -19,8 +20,9 @@ struct reader {
 	struct runtime *runtime;
 	struct complaint *complaint;
 	struct progress_patterns patterns;
-	unsigned seen;	    /* a bit for each row of keys[] */
-	unsigned exec_line; /* 0: there was no Exec= yet */
+	unsigned seen;		   /* a bit for each row of keys[] */
+	unsigned exec_line;	   /* 0: there was no Exec= yet */
+	unsigned persistence_line; /* likewise */
 };
 
 struct runtime_key {
@@ -215,6 +217,16 @@ static int take_stalled(struct reader *reader, const struct ini_entry *entry)
 			value);
 }
 
+static int take_persistence(struct reader *reader, const struct ini_entry *entry)
+{
+	reader->persistence_line = entry->line;
+	reader->runtime->without_persistence = streq(entry->value, "no");
+	if (streq(entry->value, "yes") || streq(entry->value, "no"))
+		return 0;
+	return complain(reader->complaint, 0, "Persistence=%.64s: expected yes or no",
+			entry->value);
+}
+
 static const struct runtime_key keys[] = {
 	{ "Description", take_description },
 	{ "Exec", take_exec },
@@ -225,6 +237,7 @@ static const struct runtime_key keys[] = {
 	{ "NeedsHint", take_needs_hint },
 	{ "Progress", take_progress, .repeats = true },
 	{ "StalledSec", take_stalled },
+	{ "Persistence", take_persistence },
 };
 
 static int take_runtime_key(struct reader *reader, const struct ini_entry *entry)
@@ -254,6 +267,24 @@ static int take_entry(struct reader *reader, const struct ini_entry *entry)
 			entry->section);
 }
 
+/* A runtime that sets one of the variables itself keeps the state where it says. */
+static int check_persistence(struct reader *reader)
+{
+	struct runtime *runtime = reader->runtime;
+	const char *own = NULL;
+
+	for (size_t i = 0; i < runtime->n_environment && !own; i++)
+		if (persistence_is_variable(runtime->environment[i].key))
+			own = runtime->environment[i].key;
+	if (own && reader->persistence_line > 0 && !runtime->without_persistence) {
+		reader->complaint->line = reader->persistence_line;
+		return complain(reader->complaint, 0,
+				"Persistence=yes: Environment= sets %s, which indexerd would", own);
+	}
+	runtime->without_persistence |= own != NULL;
+	return 0;
+}
+
 /* What can be said only when all keys are known. */
 static int check_whole(struct reader *reader)
 {
@@ -265,7 +296,7 @@ static int check_whole(struct reader *reader)
 	if (runtime->script_is_name && template_uses(runtime->exec, TEMPLATE_SCRIPT_PATH))
 		return complain(reader->complaint, 0,
 				"Exec=: ${SCRIPT_PATH} has no meaning with Script=name");
-	return 0;
+	return check_persistence(reader);
 }
 
 int runtime_parse(struct runtime *runtime, char *text, size_t size, struct complaint *complaint)

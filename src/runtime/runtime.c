@@ -258,6 +258,11 @@ const char *runtime_description(const struct runtime *runtime)
 	return runtime->description ? runtime->description : runtime->name;
 }
 
+bool runtime_persists(const struct runtime *runtime)
+{
+	return !runtime->without_persistence;
+}
+
 const struct setting *runtime_settings(const struct runtime *runtime, size_t *ret_n)
 {
 	*ret_n = runtime->settings.n;

@@ -49,6 +49,9 @@ const struct runtime *runtime_set_find(const struct runtime_set *set, const char
 
 const char *runtime_description(const struct runtime *runtime);
 
+/* Whether its indexers keep their state where [Persistence] of the configuration says. */
+bool runtime_persists(const struct runtime *runtime);
+
 /* The properties of [Service] in the file's order; lent. */
 const struct setting *runtime_settings(const struct runtime *runtime, size_t *ret_n);
 
@@ -56,9 +59,9 @@ const struct setting *runtime_settings(const struct runtime *runtime, size_t *re
  * Makes the spec for indexer-exec (proto/indexerd/exec/v1/spec.proto, packed): the command expanded
  * from the template, the environment (the runtime's, then the request's, then INDEXER_ID,
  * INDEXER_NAME, INDEXER_RUNNER_ADDRESS=runner_address, INDEXER_PROJECT_SOURCE,
- * INDEXER_PROJECT_DIR), the log format. *ret is malloc()ed and owned by the caller. 0, REFUSED (the
- * template does not expand for this definition) or -ENOMEM.
+ * INDEXER_PROJECT_DIR, and the variables of `state`), the log format. *ret is malloc()ed and owned
+ * by the caller. 0, REFUSED (the template does not expand for this definition) or -ENOMEM.
  */
 int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,
-		      const char *runner_address, uint8_t **ret, size_t *ret_size,
-		      struct refusal *refusal);
+		      const char *runner_address, const struct kv_list *state, uint8_t **ret,
+		      size_t *ret_size, struct refusal *refusal);

@@ -32,7 +32,7 @@ static int add_runtime_environment(const struct runtime *runtime, const struct v
 /* Later ones win: the runtime's, the request's, and what only the daemon knows. */
 static int make_environment(const struct runtime *runtime, const struct definition *definition,
 			    const struct variables *variables, const char *runner_address,
-			    struct kv_list *ret)
+			    const struct kv_list *state, struct kv_list *ret)
 {
 	const struct kv ours[] = {
 		{ (char *)"INDEXER_ID", (char *)definition->id },
@@ -49,6 +49,8 @@ static int make_environment(const struct runtime *runtime, const struct definiti
 				definition->environment.items[i].value);
 	for (size_t i = 0; i < ELEMENTSOF(ours) && r == 0; i++)
 		r = kv_list_set(ret, ours[i].key, ours[i].value);
+	for (size_t i = 0; i < state->n && r == 0; i++)
+		r = kv_list_set(ret, state->items[i].key, state->items[i].value);
 	return r;
 }
 
@@ -112,8 +114,8 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 }
 
 int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,
-		      const char *runner_address, uint8_t **ret, size_t *ret_size,
-		      struct refusal *refusal)
+		      const char *runner_address, const struct kv_list *state, uint8_t **ret,
+		      size_t *ret_size, struct refusal *refusal)
 {
 	_cleanup_(kv_list_clear) struct kv_list environment = {};
 	_cleanup_(variables_clear) struct variables variables = {};
@@ -121,7 +123,8 @@ int runtime_make_spec(const struct runtime *runtime, const struct definition *de
 
 	r = variables_make(&variables, definition);
 	if (r == 0)
-		r = make_environment(runtime, definition, &variables, runner_address, &environment);
+		r = make_environment(runtime, definition, &variables, runner_address, state,
+				     &environment);
 	if (r == 0)
 		r = make_spec(runtime, definition, &variables, &environment, ret, ret_size);
 	if (r == -E2BIG)

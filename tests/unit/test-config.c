@@ -108,6 +108,42 @@ static void test_lists(void)
 	is_str(rules->subjects.names[1], "Jane Doe", "with a blank in it");
 }
 
+static void test_persistence(void)
+{
+	_cleanup_(config_clear) struct config config;
+	const struct persistence *persistence = &config.persistence;
+
+	config_init(&config);
+	is_int(persistence->backend, BACKEND_FS, "by default state is in the indexer's directory");
+	is_int((long long)config.clear_timeout_usec, 5000000, "TimeoutSec=");
+	is_int(config_check(&config), 0, "which is good");
+	is_int(read_over("[Persistence]\nBackend=redis\nAddress=redis://u@h:1/2\nCredential=pw\n"
+			 "TimeoutSec=60\nAbandoned=redis://old\tredis://older\n"
+			 "Abandoned=http://oldest\n",
+			 &config),
+	       0, "a Redis");
+	is_int(config_check(&config), 0, "is good");
+	is_str(persistence->address, "redis://u@h:1/2", "Address=");
+	is_str(persistence->credential, "pw", "Credential=");
+	is_int((long long)config.clear_timeout_usec, 60000000, "TimeoutSec=");
+	is_str(config.abandoned, "redis://old redis://older http://oldest", "Abandoned= grows");
+	is_int(read_over("[Persistence]\nBackend=etcd\nAbandoned=\n", &config), 0, "an etcd");
+	ok(!config.abandoned, "an empty value takes all back");
+	is_int(config_check(&config), -EINVAL, "has no Redis' address");
+	is_int(read_over("[Persistence]\nAddress=http://h\n", &config), 0, "an etcd's address");
+	is_int(config_check(&config), -EINVAL, "with a password wants a user");
+	is_int(read_over("[Persistence]\nAddress=http://u@h\n", &config), 0, "with a user");
+	is_int(config_check(&config), 0, "is good");
+	is_int(read_over("[Persistence]\nAddress=\n", &config), 0, "the address taken back");
+	is_int(config_check(&config), -EINVAL, "is missing");
+	is_int(read_over("[Persistence]\nBackend=none\n", &config), 0, "no persistence");
+	is_int(config_check(&config), -EINVAL, "has no use for a credential");
+	is_int(read_over("[Persistence]\nCredential=\n", &config), 0, "without");
+	is_int(config_check(&config), 0, "is good");
+	is_int(read_over("[Persistence]\nAddress=redis://h\n", &config), 0, "nor for");
+	is_int(config_check(&config), -EINVAL, "an address");
+}
+
 static void test_refused(void)
 {
 	static const char *const texts[] = {
@@ -136,6 +172,15 @@ static void test_refused(void)
 		"4567890123456789012345678901234567890123456789012345678901234567a\n",
 		"[Journal]\nRateLimitBurst=100000001\n",
 		"[NoSuchSection]\nKey=1\n",
+		"[Persistence]\nBackend=mongo\n",
+		"[Persistence]\nBackend=\n",
+		"[Persistence]\nAddress=127.0.0.1:6379\n",
+		"[Persistence]\nAddress=redis://u:secret@h\n",
+		"[Persistence]\nAddress=rediss://h\n",
+		"[Persistence]\nCredential=../x\n",
+		"[Persistence]\nTimeoutSec=0\n",
+		"[Persistence]\nTimeoutSec=61\n",
+		"[Persistence]\nAbandoned=redis://h old\n",
 		"[Access]\nUsers=no-such-user-here\n",
 		"[Access]\nReadOnlyGroups=no-such-group-here\n",
 		"[Access]\nUsers=4294967295\n", /* to the kernel it is nobody */
@@ -177,6 +222,7 @@ int main(void)
 	test_defaults();
 	test_values();
 	test_lists();
+	test_persistence();
 	test_refused();
 	test_long_subject();
 	return tap_done();

@@ -176,6 +176,38 @@ static const struct row rows[] = {
 	  { .tombstone = true },
 	  { .presence = UNIT_FOREIGN },
 	  ACTION_REMOVE },
+	{ "delete ends what a stop has left over",
+	  { .tombstone = true },
+	  { .presence = UNIT_FAILED, .left_over = true, .has_store = true, .has_state = true },
+	  ACTION_KILL },
+	{ "delete clears the back end when nothing writes there any more",
+	  { .tombstone = true },
+	  { .presence = UNIT_IDLE, .has_store = true, .has_state = true },
+	  ACTION_CLEAR_STORE },
+	{ "delete clears the back end after a failure",
+	  { .tombstone = true },
+	  { .presence = UNIT_FAILED, .has_store = true },
+	  ACTION_CLEAR_STORE },
+	{ "delete clears the back end of what is gone",
+	  { .tombstone = true },
+	  { .presence = UNIT_ABSENT, .has_store = true, .has_state = true },
+	  ACTION_CLEAR_STORE },
+	{ "delete clears the back end also beside somebody else's unit",
+	  { .tombstone = true },
+	  { .presence = UNIT_FOREIGN, .has_store = true, .has_state = true },
+	  ACTION_CLEAR_STORE },
+	{ "delete clears no back end while the unit lives",
+	  { .tombstone = true },
+	  { .presence = UNIT_LIVE, .has_store = true },
+	  ACTION_STOP },
+	{ "delete clears no back end before the children are gone",
+	  { .tombstone = true, .has_children = true },
+	  { .presence = UNIT_IDLE, .has_store = true },
+	  ACTION_NONE },
+	{ "another run does not begin beside a process of the one before",
+	  { .unstarted = true, .same_boot = true },
+	  { .presence = UNIT_FAILED, .other_run = true, .left_over = true },
+	  ACTION_KILL },
 	{ "delete forgets no state behind somebody else's unit",
 	  { .tombstone = true },
 	  { .presence = UNIT_FOREIGN, .has_state = true },
@@ -194,15 +226,16 @@ static const struct row rows[] = {
 static void test_invariants(void)
 {
 	bool never_starts_halted = true, never_starts_tombstone = true,
-	     never_touches_foreign = true, quiet_when_busy = true;
+	     never_touches_foreign = true, quiet_when_busy = true, forgets_nothing = true;
 
-	for (unsigned bits = 0; bits < 1U << 13; bits++)
+	for (unsigned bits = 0; bits < 1U << 15; bits++)
 		for (int p = UNIT_UNKNOWN; p <= UNIT_CLEANING; p++) {
 			struct wanted w = { bits & 1,  bits & 2,  bits & 4, bits & 8,
 					    bits & 16, bits & 32, bits & 64 };
 			struct actual a = {
-				(enum unit_presence)p, bits & 128,  bits & 256, bits & 512,
-				bits & 1024,	       bits & 2048, bits & 4096
+				(enum unit_presence)p, bits & 128,  bits & 256,	 bits & 512,
+				bits & 1024,	       bits & 2048, bits & 4096, bits & 8192,
+				bits & 16384
 			};
 			enum action action = reconcile(&w, &a);
 
@@ -213,12 +246,19 @@ static void test_invariants(void)
 			if (p == UNIT_FOREIGN && (action == ACTION_START || action == ACTION_STOP ||
 						  action == ACTION_CLEAR || action == ACTION_HOLD))
 				never_touches_foreign = false;
+			if (a.has_store && (action == ACTION_REMOVE || action == ACTION_CLEAR))
+				forgets_nothing = false;
+			if (a.left_over && (p == UNIT_IDLE || p == UNIT_FAILED) &&
+			    (action == ACTION_REMOVE || action == ACTION_CLEAR ||
+			     action == ACTION_CLEAR_STORE))
+				forgets_nothing = false;
 			if (a.busy && action != ACTION_NONE)
 				quiet_when_busy = false;
 		}
 	ok(never_starts_halted, "no combination starts what is halted");
 	ok(never_starts_tombstone, "no combination starts a tombstone");
 	ok(never_touches_foreign, "no combination touches somebody else's unit");
+	ok(forgets_nothing, "no combination forgets a back end, or clears what is written to");
 	ok(quiet_when_busy, "no combination acts while a job runs");
 }
 

@@ -193,7 +193,7 @@ static void test_unfinished(void)
 
 	write_file(path, "", 0, 0);
 	is_int(try_open(path), 0, "an empty file is a registry that was not made yet");
-	is_int(test_sql(path, "PRAGMA user_version"), 4, "and is made now");
+	is_int(test_sql(path, "PRAGMA user_version"), 5, "and is made now");
 }
 
 /* A registry with enough rows that most pages are rows. */
@@ -261,6 +261,8 @@ static void test_edited(void)
 		"UPDATE indexers SET id = printf('%.100c', 'a')",
 		"UPDATE indexers SET script = 'a' || char(0) || 'b'",
 		"UPDATE indexers SET cpu_percent = 1 << 40",
+		"UPDATE indexers SET persistence = 'redis'",
+		"UPDATE indexers SET persistence = 'etcd redis://h'",
 		"UPDATE indexers SET restart = 4",
 		"UPDATE indexers SET exit_reason = -1",
 		"UPDATE indexers SET restart_count = 1 << 33",

@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 4, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 5, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
@@ -70,6 +70,7 @@ static struct definition *full_definition(void)
 	d->update_time = 1700000000123457;
 	d->generation = 3;
 	string_set(&d->creator, "user:1000");
+	string_set(&d->persistence, "redis redis://u@h:1/2 secret");
 	return d;
 }
 
@@ -91,6 +92,7 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_str(got->runtime, want->runtime, "runtime");
 	is_str(got->preset, want->preset, "preset");
 	is_str(got->creator, want->creator, "creator");
+	is_str(got->persistence, want->persistence, "persistence");
 	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
 	is_int(got->restart, want->restart, "restart");
 	is_int(got->create_time, want->create_time, "create_time");

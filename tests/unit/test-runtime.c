@@ -133,6 +133,10 @@ static void test_file_errors(void)
 				       "(90, 90s, 10min, 2h), or infinity" },
 		{ "StalledSec=", "3:0: StalledSec=: expected a time of at most a year (90, 90s, "
 				 "10min, 2h), or infinity" },
+		{ "Persistence=maybe", "3:0: Persistence=maybe: expected yes or no" },
+		{ "Persistence=yes\nEnvironment=PERSIST_TO_ETCD=http://h",
+		  "3:0: Persistence=yes: Environment= sets PERSIST_TO_ETCD, which indexerd "
+		  "would" },
 		{ "StalledSec=1\nStalledSec=2", "4:0: StalledSec= is there twice" },
 		{ "Description=a\\\nb\nNope=", "5:0: unknown key Nope= in [Runtime]; "
 					       "indexerd.runtime(5) has the list" },
@@ -604,12 +608,17 @@ static const char *find_variable(const Indexerd__Exec__V1__Spec *spec, const cha
 
 static Indexerd__Exec__V1__Spec *make_spec(const struct runtime *runtime, struct definition *d)
 {
+	_cleanup_(kv_list_clear) struct kv_list state = {};
 	_cleanup_refusal_ struct refusal refusal = {};
 	Indexerd__Exec__V1__Spec *spec;
 	uint8_t *packed = NULL;
 	size_t size = 0;
 
-	is_int(runtime_make_spec(runtime, d, "unix:/run/x", &packed, &size, &refusal), 0, "a spec");
+	if (kv_list_set(&state, "PERSIST_TO_FS", "/state") < 0)
+		abort();
+
+	is_int(runtime_make_spec(runtime, d, "unix:/run/x", &state, &packed, &size, &refusal), 0,
+	       "a spec");
 	spec = indexerd__exec__v1__spec__unpack(NULL, size, packed);
 	free(packed);
 	if (!spec)
@@ -646,8 +655,11 @@ static void test_spec(void)
 	is_str(find_variable(spec, "INDEXER_PROJECT_SOURCE"), "/srv/p", "the source");
 	is_str(find_variable(spec, "INDEXER_PROJECT_DIR"), "d/./e", "the directory");
 	is_str(find_variable(spec, "INDEXER_RUNNER_ADDRESS"), "unix:/run/x", "the address");
+	is_str(find_variable(spec, "PERSIST_TO_FS"), "/state", "where its state is");
 	indexerd__exec__v1__spec__free_unpacked(spec, NULL);
 
+	ok(!runtime_persists(runtime_set_find(set, "apibara")), "version 2 keeps its own state");
+	ok(runtime_persists(runtime_set_find(set, "exec")), "a program may be a sink");
 	spec = make_spec(runtime_set_find(set, "exec"), d);
 	is_str(spec->script_path, "a b; $(x) ${ID}", "a path is one");
 	is_str(spec->argv[0], "/srv/p/d/e/a b; $(x) ${ID}", "and the program");
@@ -661,6 +673,7 @@ static void test_spec_environment(void)
 {
 	struct runtime *runtime = calloc(1, sizeof(*runtime));
 	struct definition *d = definition_make("x", "/srv/p", "", "s");
+	const struct kv_list state = {};
 	_cleanup_refusal_ struct refusal refusal = {};
 	Indexerd__Exec__V1__Spec *spec;
 	uint8_t *packed = NULL;
@@ -672,6 +685,7 @@ static void test_spec_environment(void)
 	is_str(parse("Environment=SINK_ID=${ID}\nEnvironment=A=b  \"c\" # d\nEnvironment=E=",
 		     runtime),
 	       "good", "a runtime with an environment");
+	ok(!runtime_persists(runtime), "which keeps the state where it says itself");
 	if (kv_list_set(&d->environment, "E", "request") < 0)
 		abort();
 	spec = make_spec(runtime, d);
@@ -683,7 +697,7 @@ static void test_spec_environment(void)
 	memset(big, 'x', SPEC_TOO_LARGE - 1);
 	if (kv_list_set(&d->environment, "BIG", big) < 0)
 		abort();
-	is_int(runtime_make_spec(runtime, d, "unix:/x", &packed, &size, &refusal), REFUSED,
+	is_int(runtime_make_spec(runtime, d, "unix:/x", &state, &packed, &size, &refusal), REFUSED,
 	       "more than a credential takes");
 	is_str(refusal.reason, "COMMAND_TOO_LONG", "is refused");
 	ok(!packed, "and nothing given");
