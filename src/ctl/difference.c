@@ -10,11 +10,53 @@
 #include "common/util.h"
 #include "ctl/difference.h"
 #include "ctl/json.h"
+#include "model/backoff.h"
+
+/* A restart with what it points to; it must not be moved. */
+struct full_restart {
+	Indexerd__V1__Restart restart;
+	Google__Protobuf__Duration initial_backoff, max_backoff;
+};
+
+static uint64_t usec_of(const Google__Protobuf__Duration *duration)
+{
+	return duration ? (uint64_t)duration->seconds * USEC_PER_SEC +
+				  (uint64_t)duration->nanos / NSEC_PER_USEC
+			: 0;
+}
+
+static Google__Protobuf__Duration duration_from(uint64_t usec)
+{
+	Google__Protobuf__Duration duration = GOOGLE__PROTOBUF__DURATION__INIT;
+
+	duration.seconds = (int64_t)(usec / USEC_PER_SEC);
+	duration.nanos = (int32_t)(usec % USEC_PER_SEC * NSEC_PER_USEC);
+	return duration;
+}
+
+/* What is not given has its default, as the server has it. */
+static void fill_restart(const Indexerd__V1__Restart *asked, struct full_restart *ret)
+{
+	struct backoff backoff = {};
+
+	ret->restart = (Indexerd__V1__Restart)INDEXERD__V1__RESTART__INIT;
+	if (asked)
+		ret->restart = *asked;
+	if (ret->restart.policy == INDEXERD__V1__POLICY__POLICY_UNSPECIFIED)
+		ret->restart.policy = INDEXERD__V1__POLICY__POLICY_ALWAYS;
+	backoff.initial = usec_of(ret->restart.initial_backoff);
+	backoff.max = usec_of(ret->restart.max_backoff);
+	backoff_fill(&backoff);
+	ret->initial_backoff = duration_from(backoff.initial);
+	ret->max_backoff = duration_from(backoff.max);
+	ret->restart.initial_backoff = &ret->initial_backoff;
+	ret->restart.max_backoff = &ret->max_backoff;
+}
 
 /* An indexer as the server would have made it; `restart` is for its member. */
 static Indexerd__V1__Indexer expected_of(const Indexerd__V1__Indexer *asked,
 					 const Indexerd__V1__Indexer *got,
-					 Indexerd__V1__Restart *restart)
+					 struct full_restart *restart)
 {
 	Indexerd__V1__Indexer expected = *asked;
 
@@ -25,11 +67,8 @@ static Indexerd__V1__Indexer expected_of(const Indexerd__V1__Indexer *asked,
 		expected.project_source = got->project_source;
 		expected.project_dir = got->project_dir;
 	}
-	if (asked->restart)
-		*restart = *asked->restart;
-	if (restart->policy == INDEXERD__V1__POLICY__POLICY_UNSPECIFIED)
-		restart->policy = INDEXERD__V1__POLICY__POLICY_ALWAYS;
-	expected.restart = restart;
+	fill_restart(asked->restart, restart);
+	expected.restart = &restart->restart;
 	return expected;
 }
 
@@ -48,14 +87,17 @@ static bool is_same(const json_t *a, const json_t *b, const char *field)
 int difference_options(const Indexerd__V1__Indexer *asked, const Indexerd__V1__Indexer *got,
 		       const struct option_table *options, char **ret)
 {
-	Indexerd__V1__Restart restart = INDEXERD__V1__RESTART__INIT;
+	struct full_restart restart, present_restart;
+	Indexerd__V1__Indexer present = *got;
 	Indexerd__V1__Indexer expected = expected_of(asked, got, &restart);
 	_cleanup_(json_decrefp) json_t *a = NULL, *b = NULL;
 	_cleanup_free_ char *text = strdup("");
 	int r = json_from_message(&expected.base, &a);
 
+	fill_restart(got->restart, &present_restart); /* one that knows no back-off tells none */
+	present.restart = &present_restart.restart;
 	if (r == 0)
-		r = json_from_message(&got->base, &b);
+		r = json_from_message(&present.base, &b);
 	for (size_t i = 0; i < options->n && r == 0; i++) {
 		char *longer;
 

@@ -32,6 +32,18 @@ static int take_policy(char *value, void *field)
 	return -EINVAL;
 }
 
+/* 0 would be no duration that can be asked for, but the default again. */
+static int take_backoff(char *value, void *field)
+{
+	uint64_t usec;
+	int r = parse_span(value, &usec);
+
+	if (r < 0 || usec == 0)
+		return r < 0 ? r : -EINVAL;
+	*(uint64_t *)field = usec;
+	return 0;
+}
+
 /* The last word about a key wins. */
 static int take_entry(char *value, void *field)
 {
@@ -89,6 +101,12 @@ const struct option_row indexer_option_rows[] = {
 	  "limit of processes and threads", "indexer.resources.tasks_max", CLEARS(tasks_max) },
 	{ "restart", 0, "POLICY", take_policy, AT(policy), "always, on-failure or never",
 	  "always (default), on-failure or never", "indexer.restart.policy", CLEARS(policy) },
+	{ "initial-backoff", 0, "TIME", take_backoff, AT(initial_backoff), "a time such as 2s",
+	  "first wait before a restart, e.g. 2s (default: 1s)", "indexer.restart.initial_backoff",
+	  CLEARS(initial_backoff) },
+	{ "max-backoff", 0, "TIME", take_backoff, AT(max_backoff), "a time such as 10min",
+	  "longest wait before a restart, e.g. 10min (default: 5min)",
+	  "indexer.restart.max_backoff", CLEARS(max_backoff) },
 
 	{ "spawned-by", 0, "ID", take_string, AT(spawned_by), NULL,
 	  "the indexer to be deleted together with", "indexer.spawned_by" },
@@ -173,6 +191,15 @@ static int message_allocate(struct indexer_message *message, const struct indexe
 		       : -ENOMEM;
 }
 
+/* An absent one is the default. */
+static Google__Protobuf__Duration *duration_of(uint64_t usec, Google__Protobuf__Duration *duration)
+{
+	google__protobuf__duration__init(duration);
+	duration->seconds = (int64_t)(usec / USEC_PER_SEC);
+	duration->nanos = (int32_t)(usec % USEC_PER_SEC * NSEC_PER_USEC);
+	return usec > 0 ? duration : NULL;
+}
+
 int indexer_message_init(struct indexer_message *message, const struct indexer_options *options)
 {
 	Indexerd__V1__Indexer *indexer = &message->indexer;
@@ -188,6 +215,9 @@ int indexer_message_init(struct indexer_message *message, const struct indexer_o
 	message->resources.cpu_percent = options->cpu_percent;
 	message->resources.tasks_max = options->tasks_max;
 	message->restart.policy = options->policy;
+	message->restart.initial_backoff =
+		duration_of(options->initial_backoff, &message->initial_backoff);
+	message->restart.max_backoff = duration_of(options->max_backoff, &message->max_backoff);
 	indexer->project_source = message->project_source;
 	indexer->project_dir = or_empty(options->project_dir);
 	indexer->script = or_empty(options->script);

@@ -22,6 +22,7 @@ struct indexer_options {
 	struct string_list args;
 	bool no_args;
 	uint64_t memory_max, tasks_max;
+	uint64_t initial_backoff, max_backoff; /* microseconds */
 	uint32_t cpu_percent;
 	Indexerd__V1__Policy policy;
 };
@@ -35,7 +36,7 @@ void indexer_options_clear(void *options);
  */
 #define UPDATE_OPTIONS_OWN 4
 #define CREATE_OPTIONS_OWN 1
-#define COMMON_OPTIONS	   12
+#define COMMON_OPTIONS	   14
 #define UPDATE_OPTIONS	   (UPDATE_OPTIONS_OWN + COMMON_OPTIONS)
 #define CREATE_OPTIONS	   (COMMON_OPTIONS + CREATE_OPTIONS_OWN)
 extern const struct option_row
@@ -48,6 +49,7 @@ struct indexer_message {
 	Indexerd__V1__Indexer indexer;
 	Indexerd__V1__Resources resources;
 	Indexerd__V1__Restart restart;
+	Google__Protobuf__Duration initial_backoff, max_backoff;
 	char *project_source, *spawned_by;
 	Indexerd__V1__Indexer__LabelsEntry **labels;
 	Indexerd__V1__Indexer__EnvironmentEntry **environment;

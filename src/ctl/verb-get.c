@@ -88,6 +88,19 @@ static void show_status(const Indexerd__V1__Indexer__Status *status)
 		show_exit(status->last_exit);
 }
 
+static double seconds_of(const Google__Protobuf__Duration *duration)
+{
+	return duration ? (double)duration->seconds + duration->nanos / 1e9 : 0;
+}
+
+static void show_restart(const Indexerd__V1__Restart *restart)
+{
+	row("Restart:", enum_text(&indexerd__v1__policy__descriptor, (int)restart->policy));
+	if (restart->initial_backoff && restart->max_backoff)
+		rowf("Back-off:", "%g s to %g s", seconds_of(restart->initial_backoff),
+		     seconds_of(restart->max_backoff));
+}
+
 /* Values of the environment are often secrets and stay off the screen; -o json has them. */
 static void show_definition(const Indexerd__V1__Indexer *indexer)
 {
@@ -104,8 +117,7 @@ static void show_definition(const Indexerd__V1__Indexer *indexer)
 	for (size_t i = 0; i < indexer->n_environment; i++)
 		row(i == 0 ? "Environment:" : "", indexer->environment[i]->key);
 	if (indexer->restart)
-		row("Restart:",
-		    enum_text(&indexerd__v1__policy__descriptor, (int)indexer->restart->policy));
+		show_restart(indexer->restart);
 	row("Spawned by:", indexer->spawned_by);
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <syslog.h>
 
 #include "common/cleanup.h"
 #include "common/util.h"
@@ -16,7 +15,7 @@
 /* For each of the two datagrams, and for the wait behind them. */
 #define LIMIT_SEC 5
 
-int complaint_send(const char *path, const char *identifier, const char *text)
+int complaint_send(const char *path, int priority, const char *identifier, const char *text)
 {
 	static const struct timeval limit = { .tv_sec = LIMIT_SEC };
 	_cleanup_close_ int fd = journal_socket_connect(path);
@@ -27,7 +26,7 @@ int complaint_send(const char *path, const char *identifier, const char *text)
 		return fd;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
 		return -errno;
-	n = asprintf(&entry, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n\n", LOG_ERR,
+	n = asprintf(&entry, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n\n", priority,
 		     identifier, text);
 	if (n < 0)
 		return -ENOMEM;

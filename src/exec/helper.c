@@ -16,6 +16,7 @@
 #include "exec/native.h"
 #include "exec/pump.h"
 #include "exec/sink.h"
+#include "exec/tries.h"
 
 /* Three pipes: the streams' and the status's. */
 #define STATUS STREAM_N
@@ -59,7 +60,8 @@ static int detach(void)
 
 /* The life of the helper and its keeper. All signals stay blocked, so `systemctl kill` does not end
  * it either. */
-static int run(const struct helper_config *helper, const char *identifier, int pipes[PIPES][2])
+static int run(const struct helper_config *helper, const char *identifier, int tries,
+	       int pipes[PIPES][2])
 {
 	struct pump_config config = {
 		.identifier = identifier,
@@ -79,14 +81,17 @@ static int run(const struct helper_config *helper, const char *identifier, int p
 	if (r < 0)
 		return r;
 	r = pump_new(&config, &pump);
-	return r < 0 ? r : keeper_run(pump);
+	r = r < 0 ? r : keeper_run(pump);
+	if (tries >= 0)
+		tries_end(tries);
+	return r;
 }
 
 /* Forks twice and waits for the one between. */
 static int fork_helper(const struct helper_config *config, int pipes[PIPES][2])
 {
 	char name[NATIVE_IDENTIFIER_MAX];
-	int status;
+	int status, tries;
 	pid_t pid = fork();
 
 	if (pid < 0)
@@ -96,9 +101,10 @@ static int fork_helper(const struct helper_config *config, int pipes[PIPES][2])
 		if (pid != 0)
 			_exit(pid < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 		(void)snprintf(name, sizeof(name), "%s", config->identifier);
+		tries = config->tries < 0 ? -1 : fcntl(config->tries, F_DUPFD_CLOEXEC, 0);
 		config->forget(config->userdata);
 		(void)malloc_trim(0);
-		_exit(run(config, name, pipes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+		_exit(run(config, name, tries, pipes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

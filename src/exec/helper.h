@@ -25,6 +25,7 @@ struct helper_config {
 	const struct format *format;
 	const struct progress_patterns *patterns; /* copied */
 	uint64_t stalled_usec;
+	int tries; /* directory in which the end is noted (see tries.h), or negative; duplicated */
 	void (*forget)(void *userdata); /* called in the helper: frees what only the caller needs */
 	void *userdata;
 };

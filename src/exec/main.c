@@ -1,7 +1,7 @@
 /*
  * indexer-exec: the constant ExecStart= of every indexer's unit. It takes what to run from the
- * credential `spec`, starts the log helper, and becomes the program: the unit's main process is the
- * indexer itself. See indexer-exec(8).
+ * credential `spec`, waits where it is one of systemd's own restarts, starts the log helper, and
+ * becomes the program: the unit's main process is the indexer itself. See indexer-exec(8).
  *
  * The steps in their order, each with the exit code that says which one failed; systemd's names for
  * them appear in `systemctl status`. One thread, two processes.
@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <syslog.h>
 
 #include "common/log.h"
 #include "common/util.h"
@@ -23,6 +24,7 @@
 #include "exec/helper.h"
 #include "common/journal-socket.h"
 #include "exec/notify.h"
+#include "exec/pause.h"
 #include "exec/place.h"
 #include "exec/spec.h"
 #include "model/exit.h"
@@ -39,6 +41,7 @@ struct launch {
 	char **argv; /* the spec's strings, and NULL */
 	char **environment;
 	struct helper helper;
+	struct pause pause;
 };
 
 /* Makes a text one value of a notification: systemd ignores what is not UTF-8. Returns its end. */
@@ -75,7 +78,7 @@ complain(const struct launch *launch, int error, const char *format, ...)
 	va_end(ap);
 	end = make_value(text);
 	/* Called by hand, it has somebody to tell; in a unit, stderr is /dev/null, or the pipe. */
-	if (isatty(STDERR_FILENO) || complaint_send(JOURNAL_SOCKET, identifier, text) < 0)
+	if (isatty(STDERR_FILENO) || complaint_send(JOURNAL_SOCKET, LOG_ERR, identifier, text) < 0)
 		log_error("%s", text);
 	(void)snprintf(end, (size_t)(state + sizeof(state) - end), "\nERRNO=%d", error);
 	(void)notify(state);
@@ -88,6 +91,7 @@ static void launch_clear(void *userdata)
 	free(TAKE(launch->argv));
 	spec_free(TAKE(launch->spec));
 	environment_free(TAKE(launch->environment));
+	pause_clear(&launch->pause);
 }
 
 static int load(struct launch *launch)
@@ -139,6 +143,28 @@ static int be_alone(struct launch *launch)
 	return EXIT_FAILURE;
 }
 
+/* It is the wait after this one that suffers. */
+static void warn_of_tries(const struct launch *launch, int error)
+{
+	char text[STATUS_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "cannot note that it is started, in RUNTIME_DIRECTORY: %s; the wait before "
+		       "its next restart may be too short",
+		       strerror(-error));
+	(void)complaint_send(JOURNAL_SOCKET, LOG_WARNING, launch->spec->indexer_id, text);
+}
+
+/* Waits, where systemd has started the unit again by itself. */
+static int wait_for_turn(struct launch *launch)
+{
+	int r = pause_before_try(launch->spec, &launch->pause);
+
+	if (r < 0)
+		warn_of_tries(launch, r);
+	return EXIT_SUCCESS;
+}
+
 static int enter(struct launch *launch)
 {
 	const spec_t *spec = launch->spec;
@@ -176,6 +202,7 @@ static int connect_helper(struct launch *launch)
 		.format = format_find(spec->log_format),
 		.patterns = &patterns,
 		.stalled_usec = spec->stalled_usec,
+		.tries = launch->pause.directory,
 		.forget = launch_clear,
 		.userdata = launch,
 	};
@@ -217,6 +244,9 @@ static int execute(struct launch *launch)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	r = pause_end(&launch->pause);
+	if (r < 0)
+		warn_of_tries(launch, r);
 	/*
 	 * From this process, and not when the program runs: systemd reads it before it hears of the
 	 * process's end, however soon that is, and does not take a quick end for a failed start.
@@ -239,9 +269,9 @@ static int execute(struct launch *launch)
 
 int main(int argc, char **argv)
 {
-	static int (*const steps[])(struct launch *) = { load, be_alone, enter, connect_helper,
-							 execute };
-	struct launch launch = {};
+	static int (*const steps[])(struct launch *) = { load,	be_alone,	wait_for_turn,
+							 enter, connect_helper, execute };
+	struct launch launch = { .pause.directory = -1 };
 	int r = EXIT_SUCCESS;
 
 	if (argc > 1) {

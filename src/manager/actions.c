@@ -18,8 +18,8 @@
 #define FAILURES_TOLD 3
 
 /*
- * systemd gives a start 90 s and then lets it fail; a job that is heard of no more has no end. The
- * limit counts from each step on, and is longer than any call takes: the entry is there when a
+ * systemd gives a start its time and then lets it fail; a job that is heard of no more has no end.
+ * The limit counts from each step on, and is longer than any call takes: the entry is there when a
  * reply comes.
  */
 #define OPERATION_LIMIT_USEC (120 * USEC_PER_SEC)
@@ -353,6 +353,7 @@ static int send_start(struct entry *entry)
 		.log = &manager->config.log,
 		.resources = definition->resources,
 		.restart = definition->restart,
+		.backoff = definition->backoff,
 	};
 
 	unit_from_id(definition->id, unit);

@@ -74,6 +74,7 @@ static int set_server_fields(struct definition *definition)
 	definition->generation = 1;
 	if (definition->restart == RESTART_UNSPECIFIED)
 		definition->restart = RESTART_ALWAYS;
+	backoff_fill(&definition->backoff);
 	return 0;
 }
 

@@ -117,6 +117,7 @@ static void entry_free(struct entry *entry)
 	assert(!entry->waiters);
 	sd_event_source_disable_unref(entry->retry);
 	sd_event_source_disable_unref(entry->limit);
+	sd_event_source_disable_unref(entry->let_go);
 	view_unref(entry->view);
 	registry_row_clear(&entry->row);
 	free(entry->job);

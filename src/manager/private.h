@@ -94,10 +94,11 @@ struct entry {
 	char *trouble;	      /* why its deletion stands still, or NULL */
 	bool runtime_missing; /* why it could not be started: a reload of the runtimes may help */
 	unsigned failures; /* operations in a row that systemd refused; the next one waits longer */
-	sd_event_source *retry; /* when the unit is looked at again after a failure, or NULL */
-	sd_event_source *limit; /* how long the operation may take, or NULL */
-	char *job;		/* object path of the job that is waited for, or NULL */
-	char *ended_job;	/* a job of this unit that ended before its reply came, or NULL */
+	sd_event_source *retry;	 /* when the unit is looked at again after a failure, or NULL */
+	sd_event_source *limit;	 /* how long the operation may take, or NULL */
+	sd_event_source *let_go; /* when the job of a wait is given up, or NULL */
+	char *job;		 /* object path of the job that is waited for, or NULL */
+	char *ended_job;	 /* a job of this unit that ended before its reply came, or NULL */
 	struct spec spec; /* made where the start was asked for, until it is written; or empty */
 
 	struct waiter *waiters;

@@ -138,7 +138,12 @@ static void write_end(struct entry *entry, const struct end *end)
 
 void entry_note_start(struct entry *entry)
 {
-	write_start(entry, entry->unit.invocation_id, entry->unit.run, entry->unit.exec_main_start);
+	const struct unit_state *unit = &entry->unit;
+
+	/* While it waits there is no other process yet than the last one that has run. */
+	write_start(entry, unit->invocation_id, unit->run,
+		    unit_state_is_waiting(unit) ? entry->row.start_time
+						: unit_state_program_start(unit));
 }
 
 /*
@@ -169,6 +174,7 @@ void entry_note_exit(struct entry *entry)
 		return;
 	if (!exit_same(&row->last_exit, &last)) {
 		row->last_exit = last;
+		row->start_time = unit_state_program_start(unit);
 		row->cpu_usage = 0; /* until it has been read */
 		entry->unrecorded = true;
 	}

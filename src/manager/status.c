@@ -4,10 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "manager/private.h"
 #include "model/exit.h"
+#include "model/rfc3339.h"
 
 static bool is_ours(const struct entry *entry)
 {
@@ -100,12 +102,33 @@ static enum state entry_state(const struct entry *entry)
 	return entry->row.stopped ? STATE_STOPPED : STATE_STARTING;
 }
 
+#define MESSAGE_MAX (EXIT_TEXT_MAX + RFC3339_MAX + 64)
+
+/* When it is tried again, as far as that is known, and why it has to be. */
+static const char *backing_off_message(const struct entry *entry, const struct status *status,
+				       char buffer[MESSAGE_MAX])
+{
+	char text[EXIT_TEXT_MAX], until[RFC3339_MAX];
+	struct backoff_wait wait;
+	int n;
+
+	if (unit_state_wait(&entry->unit, &wait)) {
+		rfc3339_write((int64_t)wait.until, false, until);
+		n = snprintf(buffer, MESSAGE_MAX, "try %" PRIu32 " at %s", wait.try, until);
+	} else {
+		n = snprintf(buffer, MESSAGE_MAX, "restarts soon");
+	}
+	if (status->last_exit.reason == EXIT_REASON_UNSPECIFIED) /* indexerd was away */
+		return buffer;
+	exit_describe(&status->last_exit, text);
+	(void)snprintf(buffer + n, MESSAGE_MAX - (size_t)n, ": %s", text);
+	return buffer;
+}
+
 /* Why it is in this state; NULL where there is nothing to say. The buffer is for composed text. */
 static const char *entry_message(const struct entry *entry, const struct status *status,
-				 char buffer[EXIT_TEXT_MAX + 32])
+				 char buffer[MESSAGE_MAX])
 {
-	char text[EXIT_TEXT_MAX];
-
 	if (status->state == STATE_DELETING)
 		return entry->n_children > 0 ? "waiting for the indexers that it spawned"
 					     : entry->trouble;
@@ -116,7 +139,9 @@ static const char *entry_message(const struct entry *entry, const struct status 
 		return "stopped by StopIndexer; StartIndexer starts it again";
 	if (status->state == STATE_STOPPED && entry->row.message)
 		return entry->row.message;
-	if (status->state != STATE_FAILED && status->state != STATE_BACKING_OFF)
+	if (status->state == STATE_BACKING_OFF)
+		return backing_off_message(entry, status, buffer);
+	if (status->state != STATE_FAILED)
 		return NULL;
 	/* Of a program that ran, the last STATUS= is about something else than its end. */
 	if (unit_tells(entry) && status->last_exit.reason == EXIT_REASON_START_FAILED &&
@@ -124,11 +149,7 @@ static const char *entry_message(const struct entry *entry, const struct status 
 		return entry->unit.status_text;
 	if (!unit_tells(entry) && entry->row.message)
 		return entry->row.message;
-	exit_describe(&status->last_exit, text);
-	if (status->state == STATE_BACKING_OFF)
-		(void)snprintf(buffer, EXIT_TEXT_MAX + 32, "restarts soon: %s", text);
-	else
-		(void)snprintf(buffer, EXIT_TEXT_MAX + 32, "%s", text);
+	exit_describe(&status->last_exit, buffer);
 	return buffer;
 }
 
@@ -139,9 +160,11 @@ static void fill_from_unit(const struct entry *entry, struct status *status)
 
 	(void)snprintf(status->invocation_id, sizeof(status->invocation_id), "%s",
 		       unit->invocation_id);
-	status->main_pid = unit->main_pid;
 	status->restart_count = (int32_t)unit->n_restarts;
-	status->start_time = unit->exec_main_start;
+	if (unit_state_is_waiting(unit))
+		return; /* the last process is that of before */
+	status->main_pid = unit->main_pid;
+	status->start_time = unit_state_program_start(unit);
 	unit_state_progress(unit, &status->progress);
 	if (unit->main_pid != 0)
 		status->cpu_usage = 0; /* its control group tells */
@@ -170,7 +193,7 @@ int entry_status(const struct entry *entry, struct status *ret)
 		.last_exit = entry->row.last_exit,
 		.cpu_usage = entry->row.cpu_usage,
 	};
-	char buffer[EXIT_TEXT_MAX + 32];
+	char buffer[MESSAGE_MAX];
 	int r;
 
 	(void)snprintf(status.invocation_id, sizeof(status.invocation_id), "%s",

@@ -21,6 +21,9 @@
 /* How often progress is shown at most, as all figures are. */
 #define PROGRESS_USEC (1 * USEC_PER_SEC)
 
+/* How long the job of a wait is left alone. */
+#define LET_GO_USEC (2 * USEC_PER_SEC)
+
 /* A list that failed is asked for again after this. */
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
@@ -136,6 +139,47 @@ static void check_job(struct entry *entry, const struct systemd_result *result)
 	entry_job_removed(entry, entry->job);
 }
 
+static bool waits_with_job(const struct entry *entry)
+{
+	struct backoff_wait wait;
+
+	return entry->unit.job != 0 && entry->operation == OPERATION_NONE &&
+	       entry_presence(entry) == UNIT_LIVE && unit_state_wait(&entry->unit, &wait);
+}
+
+static int on_let_go(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct entry *entry = userdata;
+	int r = 0;
+
+	(void)source, (void)usec;
+	entry->let_go = sd_event_source_disable_unref(entry->let_go);
+	if (waits_with_job(entry))
+		r = systemd_cancel_start(entry->manager->systemd, entry->unit.job);
+	if (r < 0)
+		log_debug("%s: its job stays: %s", entry->row.definition->id, strerror(-r));
+	return 0;
+}
+
+/*
+ * A unit that waits before a restart has a job for as long as that, and systemd has not finished
+ * booting while there is any: with some crash loops on a server it never would, and would say so on
+ * the console. The job is of no use to anybody, and without it the unit goes on with what it does.
+ * Not at once: who saw the process end may be about to restart the unit by hand, and systemd would
+ * put that into the same job.
+ */
+static void let_job_go(struct entry *entry)
+{
+	int r;
+
+	if (entry->let_go || !waits_with_job(entry))
+		return;
+	r = sd_event_add_time_relative(entry->manager->event, &entry->let_go, CLOCK_MONOTONIC,
+				       LET_GO_USEC, 0, on_let_go, entry);
+	if (r < 0)
+		log_error("%s: no timer for its job: %s", entry->row.definition->id, strerror(-r));
+}
+
 static void on_unit_read(const struct systemd_result *result, void *userdata)
 {
 	_cleanup_free_ struct query *query = userdata;
@@ -153,6 +197,7 @@ static void on_unit_read(const struct systemd_result *result, void *userdata)
 	if (entry) {
 		note_invocation(entry);
 		entry_note_exit(entry);
+		let_job_go(entry);
 		entry_refresh(entry);
 		entry_queue(entry);
 	}
@@ -464,6 +509,7 @@ static void on_unit_changed(const char *unit, sd_bus_message *changes, void *use
 	unit_state_forget(&entry->unit, before.invocation_id);
 	ask_group(entry);
 	entry_note_exit(entry);
+	let_job_go(entry);
 	if (is_awaited(entry))
 		take_up(entry);
 	else if (!entry->settling && unit_state_same_but_progress(&before, &entry->unit))

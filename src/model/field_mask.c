@@ -27,8 +27,10 @@ static const struct {
 	{ "resources.memory_max_bytes", MASK_MEMORY_MAX },
 	{ "resources.cpu_percent", MASK_CPU_PERCENT },
 	{ "resources.tasks_max", MASK_TASKS_MAX },
-	{ "restart", MASK_RESTART_POLICY },
+	{ "restart", MASK_RESTART_POLICY | MASK_INITIAL_BACKOFF | MASK_MAX_BACKOFF },
 	{ "restart.policy", MASK_RESTART_POLICY },
+	{ "restart.initial_backoff", MASK_INITIAL_BACKOFF },
+	{ "restart.max_backoff", MASK_MAX_BACKOFF },
 	{ "spawned_by", MASK_SPAWNED_BY },
 	{ "name", 0 },
 	{ "status", 0 },
@@ -37,8 +39,6 @@ static const struct {
 	{ "create_time", 0 },
 	{ "update_time", 0 },
 };
-
-static const char *const unserved[] = { "restart.initial_backoff", "restart.max_backoff" };
 
 static int refuse_path(struct refusal *refusal, const char *path, const char *why)
 {
@@ -80,10 +80,6 @@ static int read_path(const char *path, struct field_mask *mask, struct refusal *
 			mask->fields |= rows[i].fields;
 			return 0;
 		}
-	for (size_t i = 0; i < ELEMENTSOF(unserved); i++)
-		if (streq(unserved[i], path))
-			return refuse(refusal, CODE_UNIMPLEMENTED, "FIELD_NOT_SERVED", FIELD,
-				      FIELD ": %s is not served by this version", path);
 	if ((key = startswith(path, "labels.")))
 		return read_key(path, key, &mask->labels, refusal);
 	if ((key = startswith(path, "environment.")))
@@ -123,6 +119,8 @@ void field_mask_populated(const struct definition *definition, struct field_mask
 		{ MASK_CPU_PERCENT, definition->resources.cpu_percent > 0 },
 		{ MASK_TASKS_MAX, definition->resources.tasks_max > 0 },
 		{ MASK_RESTART_POLICY, definition->restart != RESTART_UNSPECIFIED },
+		{ MASK_INITIAL_BACKOFF, definition->backoff.initial > 0 },
+		{ MASK_MAX_BACKOFF, definition->backoff.max > 0 },
 		{ MASK_SPAWNED_BY, !isempty(definition->spawned_by) },
 	};
 

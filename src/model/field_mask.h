@@ -26,8 +26,10 @@ enum {
 	MASK_CPU_PERCENT = 1 << 9,
 	MASK_TASKS_MAX = 1 << 10,
 	MASK_RESTART_POLICY = 1 << 11,
-	MASK_SPAWNED_BY = 1 << 12, /* cannot be changed; it is only compared */
-	MASK_ALL = (1 << 12) - 1,
+	MASK_INITIAL_BACKOFF = 1 << 12,
+	MASK_MAX_BACKOFF = 1 << 13,
+	MASK_SPAWNED_BY = 1 << 14, /* cannot be changed; it is only compared */
+	MASK_ALL = (1 << 14) - 1,
 };
 
 /* One path of a mask may be so long, and a mask have so many. */
@@ -43,8 +45,8 @@ struct field_mask {
 
 /*
  * Reads n paths. Fields that the server sets (uid, status, ...) are passed over. REFUSED
- * (INVALID_ARGUMENT, MASK_INVALID; UNIMPLEMENTED, FIELD_NOT_SERVED) names the path. The mask is
- * owned by the caller, also where it is refused.
+ * (INVALID_ARGUMENT, MASK_INVALID) names the path. The mask is owned by the caller, also where it
+ * is refused.
  */
 int field_mask_read(char *const *paths, size_t n, struct field_mask *mask, struct refusal *refusal);
 

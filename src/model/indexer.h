@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
+#include "model/backoff.h"
 #include "model/id.h"
 #include "model/kv.h"
 #include "model/progress.h"
@@ -76,6 +77,7 @@ struct definition {
 	size_t n_args;
 	struct resources resources;
 	enum restart_policy restart;
+	struct backoff backoff; /* what is not given is 0 until the server has filled it in */
 	uint64_t create_time, update_time;
 	uint64_t generation; /* counts changes of the definition; the etag is made of it */
 };

@@ -85,6 +85,10 @@ static int copy_scalars(struct definition *to, const struct definition *from, un
 		to->resources.tasks_max = from->resources.tasks_max;
 	if (fields & MASK_RESTART_POLICY)
 		to->restart = from->restart == RESTART_UNSPECIFIED ? RESTART_ALWAYS : from->restart;
+	if (fields & MASK_INITIAL_BACKOFF)
+		to->backoff.initial = from->backoff.initial;
+	if (fields & MASK_MAX_BACKOFF)
+		to->backoff.max = from->backoff.max;
 	return 0;
 }
 
@@ -137,6 +141,7 @@ static int merge(const struct update *update, const struct definition *base, str
 
 	r = r < 0 ? r : copy_scalars(to, base, MASK_ALL);
 	r = r < 0 ? r : copy_scalars(to, changes, mask->fields);
+	backoff_fill(&to->backoff); /* cleared ones have their defaults again */
 	r = r < 0 ? r : copy_args(to, mask->fields & MASK_ARGS ? changes : base);
 	r = r < 0 ? r
 		  : merge_list(&to->labels, &base->labels, &changes->labels,
@@ -178,7 +183,8 @@ enum difference definition_compare(const struct definition *a, const struct defi
 	if (!same_args(a, b) || !kv_list_equal(&a->environment, &b->environment) ||
 	    a->resources.memory_max_bytes != b->resources.memory_max_bytes ||
 	    a->resources.cpu_percent != b->resources.cpu_percent ||
-	    a->resources.tasks_max != b->resources.tasks_max || a->restart != b->restart)
+	    a->resources.tasks_max != b->resources.tasks_max || a->restart != b->restart ||
+	    a->backoff.initial != b->backoff.initial || a->backoff.max != b->backoff.max)
 		return DIFFERENCE_INSIDE;
 	return kv_list_equal(&a->labels, &b->labels) ? DIFFERENCE_NONE : DIFFERENCE_OUTSIDE;
 }

@@ -251,10 +251,42 @@ static int check_resources(const struct definition *definition, struct refusal *
 	return 0;
 }
 
+static double seconds(uint64_t usec)
+{
+	return (double)usec / USEC_PER_SEC;
+}
+
+/* One that is not given is 0. */
+static int check_backoff(uint64_t usec, const char *field, struct refusal *refusal)
+{
+	if (usec == 0 || (usec >= BACKOFF_LEAST_USEC && usec <= BACKOFF_MOST_USEC))
+		return 0;
+	return refuse_field(refusal, "BACKOFF_INVALID", field,
+			    ": %.9g s is not from %.9g s to %.9g s", seconds(usec),
+			    seconds(BACKOFF_LEAST_USEC), seconds(BACKOFF_MOST_USEC));
+}
+
+static int check_restart(const struct definition *definition, struct refusal *refusal)
+{
+	struct backoff backoff = definition->backoff;
+	int r = check_backoff(backoff.initial, "indexer.restart.initial_backoff", refusal);
+
+	r = r != 0 ? r : check_backoff(backoff.max, "indexer.restart.max_backoff", refusal);
+	if (r != 0)
+		return r;
+	backoff_fill(&backoff);
+	if (backoff.initial > backoff.max)
+		return refuse_field(refusal, "BACKOFF_INVALID", "indexer.restart.initial_backoff",
+				    ": %.9g s is more than max_backoff, %.9g s",
+				    seconds(backoff.initial), seconds(backoff.max));
+	return 0;
+}
+
 int definition_validate(const struct definition *definition, struct refusal *refusal)
 {
 	static int (*const checks[])(const struct definition *, struct refusal *) = {
-		check_names, check_labels, check_environment, check_args, check_resources,
+		check_names, check_labels,    check_environment,
+		check_args,  check_resources, check_restart,
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(checks); i++) {

@@ -26,9 +26,10 @@
 #define TASKS_MAX	     4194304 /* the kernel's own highest pid_max */
 
 /*
- * Checks labels, environment, args, preset, runtime and resources of a definition. REFUSED
- * (INVALID_ARGUMENT) names the field, e.g. `indexer.environment["A=B"]`, and the value. Whether the
- * runtime is there is not looked at: that is runtime_resolve()'s; an empty one is let through.
+ * Checks labels, environment, args, preset, runtime, resources and back-off of a definition.
+ * REFUSED (INVALID_ARGUMENT) names the field, e.g. `indexer.environment["A=B"]`, and the value.
+ * Whether the runtime is there is not looked at: that is runtime_resolve()'s; an empty one is let
+ * through.
  */
 int definition_validate(const struct definition *definition, struct refusal *refusal);
 

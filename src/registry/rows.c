@@ -63,6 +63,8 @@ static const struct column definition_columns[] = {
 	COLUMN(TYPE_UINT64, struct definition, generation),
 	COLUMN(TYPE_STRING, struct definition, creator),
 	COLUMN(TYPE_STRING, struct definition, persistence),
+	COLUMN(TYPE_UINT64, struct definition, backoff.initial),
+	COLUMN(TYPE_UINT64, struct definition, backoff.max),
 };
 
 /* In the order of STATEMENT_LOAD, after the definition's. */

@@ -123,8 +123,14 @@ static const char migration_5[] =
 	"ALTER TABLE indexers ADD COLUMN persistence TEXT NOT NULL DEFAULT '';"
 	"PRAGMA user_version = 5;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
-					  migration_5 };
+/* The restart back-off, in microseconds: 1 s and 5 min, which are the defaults. */
+static const char migration_6[] =
+	"ALTER TABLE indexers ADD COLUMN initial_backoff INTEGER NOT NULL DEFAULT 1000000;"
+	"ALTER TABLE indexers ADD COLUMN max_backoff INTEGER NOT NULL DEFAULT 300000000;"
+	"PRAGMA user_version = 6;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3,
+					  migration_4, migration_5, migration_6 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

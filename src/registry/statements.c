@@ -15,9 +15,9 @@ const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_INSERT] =
 		"INSERT INTO indexers (parent, uid, id, project_source, project_dir, script,"
 		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
-		" update_time, generation, creator, persistence)"
+		" update_time, generation, creator, persistence, initial_backoff, max_backoff)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17)",
+		" ?17, ?18, ?19)",
 	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, id, name, value)"
 				   " SELECT key, id, ?2, ?3 FROM indexers WHERE key = ?1",
 	[STATEMENT_INSERT_ENVIRONMENT] =
@@ -34,7 +34,7 @@ const char *const statement_sql[STATEMENTS] = {
 		" SELECT tree.key, tree.parent_id,"
 		" uid, tree.id, project_source, project_dir, script, runtime, preset,"
 		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
-		" generation, creator, persistence,"
+		" generation, creator, persistence, initial_backoff, max_backoff,"
 		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
 		" exit_time, exit_code, exit_signal, exit_reason, cpu_usage, message,"
 		" halted, run, started_run"
@@ -58,7 +58,7 @@ const char *const statement_sql[STATEMENTS] = {
 		"UPDATE indexers SET project_source = ?4, project_dir = ?5, script = ?6,"
 		" runtime = ?7, preset = ?8, memory_max_bytes = ?9, cpu_percent = ?10,"
 		" tasks_max = ?11, restart = ?12, update_time = ?14, generation = ?15,"
-		" persistence = ?17, run = ?18"
+		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19, run = ?20"
 		" WHERE uid = ?2 AND tombstone = 0 RETURNING key",
 	[STATEMENT_DELETE_LABELS] = "DELETE FROM labels WHERE indexer = ?1",
 	[STATEMENT_DELETE_ENVIRONMENT] = "DELETE FROM environment WHERE indexer = ?1",

@@ -13,6 +13,9 @@
 #define TIMESTAMP_SECONDS_MAX                                                                      \
 	253402300799LL /* the end of the year 9999, as timestamp.proto has it */
 
+/* As duration.proto has it: 10,000 years. */
+#define DURATION_SECONDS_MAX 315576000000LL
+
 /* What both of protobuf-c's map entries look like. */
 typedef Indexerd__V1__Indexer__LabelsEntry map_entry;
 static_assert(sizeof(Indexerd__V1__Indexer__EnvironmentEntry) == sizeof(map_entry) &&
@@ -89,21 +92,41 @@ static int read_fields(const Indexerd__V1__Indexer *message, struct definition *
 	return r;
 }
 
-static int refuse_unserved(struct refusal *refusal, const char *field)
+/*
+ * A duration that is absent, or 0, is not given: *ret becomes 0. What is less than a microsecond is
+ * rounded up.
+ */
+static int read_duration(const Google__Protobuf__Duration *message, const char *field,
+			 uint64_t *ret, struct refusal *refusal)
 {
-	return refuse(refusal, CODE_UNIMPLEMENTED, "FIELD_NOT_SERVED", field,
-		      "%s is not served by this version", field);
+	if (!message) {
+		*ret = 0;
+		return 0;
+	}
+	if (message->seconds < 0 || message->seconds > DURATION_SECONDS_MAX || message->nanos < 0 ||
+	    message->nanos > 999999999)
+		return refuse(refusal, CODE_INVALID_ARGUMENT, "BACKOFF_INVALID", field,
+			      "%s is no duration from 0 on: %lld s, %d ns", field,
+			      (long long)message->seconds, (int)message->nanos);
+	*ret = (uint64_t)message->seconds * USEC_PER_SEC +
+	       ((uint64_t)message->nanos + NSEC_PER_USEC - 1) / NSEC_PER_USEC;
+	return 0;
 }
 
 static int read_restart(const Indexerd__V1__Restart *message, struct definition *definition,
 			struct refusal *refusal)
 {
+	int r;
+
 	if (!message)
 		return 0;
-	if (message->initial_backoff)
-		return refuse_unserved(refusal, "indexer.restart.initial_backoff");
-	if (message->max_backoff)
-		return refuse_unserved(refusal, "indexer.restart.max_backoff");
+	r = read_duration(message->initial_backoff, "indexer.restart.initial_backoff",
+			  &definition->backoff.initial, refusal);
+	r = r != 0 ? r
+		   : read_duration(message->max_backoff, "indexer.restart.max_backoff",
+				   &definition->backoff.max, refusal);
+	if (r != 0)
+		return r;
 	if ((int)message->policy < RESTART_UNSPECIFIED || (int)message->policy > RESTART_NEVER)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "ENUM_INVALID",
 			      "indexer.restart.policy", "indexer.restart.policy has no value %d",
@@ -321,10 +344,15 @@ static bool write_resources(const struct definition *definition, struct arena *a
 		message->resources->cpu_percent = r->cpu_percent;
 		message->resources->tasks_max = r->tasks_max;
 	}
-	if (definition->restart != RESTART_UNSPECIFIED) {
+	if (definition->restart != RESTART_UNSPECIFIED || definition->backoff.initial ||
+	    definition->backoff.max) {
 		if (!MAKE(arena, message->restart, indexerd__v1__restart__init))
 			return false;
 		message->restart->policy = (Indexerd__V1__Policy)definition->restart;
+		return write_duration(definition->backoff.initial, arena,
+				      &message->restart->initial_backoff) &&
+		       write_duration(definition->backoff.max, arena,
+				      &message->restart->max_backoff);
 	}
 	return true;
 }

@@ -34,6 +34,7 @@ struct runtime {
 	char *progress[PROGRESS_PATTERNS_MAX]; /* n_progress patterns, each a good one */
 	size_t n_progress;
 	uint64_t stalled_usec; /* 0: never */
+	uint64_t healthy_usec; /* how long a run is healthy after */
 	struct runtime_variable *environment;
 	size_t n_environment;
 	bool without_persistence; /* its indexers' state is none of indexerd's business */

@@ -13,7 +13,8 @@
 
 #define VARIABLES_MAX	64
 #define STALLED_USEC	(600 * USEC_PER_SEC) /* unless the file says otherwise */
-#define STALLED_SEC_MAX (366 * 24 * 3600)
+#define HEALTHY_USEC	(600 * USEC_PER_SEC) /* likewise */
+#define TIME_SEC_MAX	(366 * 24 * 3600)
 #define DESCRIPTION_MAX 256
 
 struct reader {
@@ -192,29 +193,49 @@ static int take_progress(struct reader *reader, const struct ini_entry *entry)
 	return 0;
 }
 
-static int take_stalled(struct reader *reader, const struct ini_entry *entry)
+/* A time of at most a year. */
+static bool read_time(const char *value, uint64_t *ret)
 {
 	static const struct {
 		const char *name;
 		unsigned seconds;
 	} units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 } };
-	const char *value = entry->value, *rest;
 	uint64_t n;
+	const char *rest = decimal_read(value, value + strlen(value), &n);
 
-	if (streq(value, "infinity")) {
-		reader->runtime->stalled_usec = 0;
-		return 0;
-	}
-	rest = decimal_read(value, value + strlen(value), &n);
 	for (size_t i = 0; rest && i < ELEMENTSOF(units); i++)
-		if (streq(rest, units[i].name) && n <= STALLED_SEC_MAX / units[i].seconds) {
-			reader->runtime->stalled_usec = n * units[i].seconds * USEC_PER_SEC;
-			return 0;
+		if (streq(rest, units[i].name) && n <= TIME_SEC_MAX / units[i].seconds) {
+			*ret = n * units[i].seconds * USEC_PER_SEC;
+			return true;
 		}
-	return complain(reader->complaint, 0,
-			"StalledSec=%.64s: expected a time of at most a year (90, 90s, 10min, 2h), "
-			"or infinity",
-			value);
+	return false;
+}
+
+static int take_stalled(struct reader *reader, const struct ini_entry *entry)
+{
+	const char *value = entry->value;
+	uint64_t *stalled = &reader->runtime->stalled_usec;
+
+	if (streq(value, "infinity"))
+		*stalled = 0;
+	else if (!read_time(value, stalled))
+		return complain(reader->complaint, 0,
+				"StalledSec=%.64s: expected a time of at most a year (90, 90s, "
+				"10min, 2h), or infinity",
+				value);
+	return 0;
+}
+
+static int take_healthy(struct reader *reader, const struct ini_entry *entry)
+{
+	uint64_t *healthy = &reader->runtime->healthy_usec;
+
+	if (!read_time(entry->value, healthy) || *healthy == 0)
+		return complain(reader->complaint, 0,
+				"HealthySec=%.64s: expected a time of at most a year, and not 0 "
+				"(90, 90s, 10min, 2h)",
+				entry->value);
+	return 0;
 }
 
 static int take_persistence(struct reader *reader, const struct ini_entry *entry)
@@ -238,6 +259,7 @@ static const struct runtime_key keys[] = {
 	{ "Progress", take_progress, .repeats = true },
 	{ "StalledSec", take_stalled },
 	{ "Persistence", take_persistence },
+	{ "HealthySec", take_healthy },
 };
 
 static int take_runtime_key(struct reader *reader, const struct ini_entry *entry)
@@ -308,6 +330,7 @@ int runtime_parse(struct runtime *runtime, char *text, size_t size, struct compl
 
 	runtime->log_format = INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG;
 	runtime->stalled_usec = STALLED_USEC;
+	runtime->healthy_usec = HEALTHY_USEC;
 	for (r = ini_begin(&ini, text, size, complaint); r == 0;) {
 		r = ini_next(&ini, &entry, complaint);
 		if (r != 0 || !entry.key)

@@ -110,6 +110,9 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 	spec.progress = (char **)runtime->progress;
 	spec.n_progress = runtime->n_progress;
 	spec.stalled_usec = runtime->stalled_usec;
+	spec.initial_backoff_usec = definition->backoff.initial;
+	spec.max_backoff_usec = definition->backoff.max;
+	spec.healthy_usec = runtime->healthy_usec;
 	return pack(&spec, environment, ret, ret_size);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "common/log.h"
 #include "common/timer.h"
@@ -286,6 +287,56 @@ int systemd_kill(struct systemd *systemd, const char *unit, systemd_done *done, 
 
 	r = r < 0 ? r : sd_bus_message_append(m, "ssi", unit, "all", SIGKILL);
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+static void ignore(const struct systemd_result *result, void *userdata)
+{
+	(void)result, (void)userdata;
+}
+
+static int cancel_job(struct systemd *systemd, uint32_t job)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "CancelJob", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "u", job);
+	return r < 0 ? r : send_call(systemd, m, ignore, NULL, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+/* A start that is to be cancelled, until its type is known. */
+struct start_job {
+	struct systemd *systemd;
+	uint32_t id;
+};
+
+static void on_job_type(const struct systemd_result *result, void *userdata)
+{
+	_cleanup_free_ struct start_job *job = userdata;
+	const char *type;
+
+	if (result->error == 0 && sd_bus_message_read(result->reply, "v", "s", &type) >= 0 &&
+	    streq(type, "start") && cancel_job(job->systemd, job->id) < 0)
+		log_debug("systemd: job %u stays", job->id);
+}
+
+/* By its type, since the job of a stop may have taken its place in the unit. */
+int systemd_cancel_start(struct systemd *systemd, uint32_t id)
+{
+	_cleanup_free_ struct start_job *job = malloc(sizeof(*job));
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	char path[sizeof(SYSTEMD_PATH "/job/4294967295")];
+	int r = job ? 0 : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*job = (struct start_job){ .systemd = systemd, .id = id };
+	(void)snprintf(path, sizeof(path), SYSTEMD_PATH "/job/%u", id);
+	r = new_call(systemd, path, "org.freedesktop.DBus.Properties", "Get", &m);
+	r = r < 0 ? r : sd_bus_message_append(m, "ss", SYSTEMD_NAME ".Job", "JobType");
+	r = r < 0 ? r : send_call(systemd, m, on_job_type, job, SYSTEMD_QUERY_TIMEOUT_USEC);
+	if (r >= 0)
+		(void)TAKE(job);
+	return r;
 }
 
 int systemd_clean(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata)

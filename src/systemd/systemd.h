@@ -83,6 +83,11 @@ int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd
 		  void *userdata);
 /* StopUnit; the reply is the job's object path. */
 int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
+/*
+ * CancelJob of a job that is a start, and nothing of any other: the job is over, and the unit goes
+ * on with what it does. Nobody is told how that ended.
+ */
+int systemd_cancel_start(struct systemd *systemd, uint32_t job);
 /* KillUnit: SIGKILL to all processes of the unit. */
 int systemd_kill(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
 /* CleanUnit of all directories; the reply comes when it has begun, the end is SubState leaving

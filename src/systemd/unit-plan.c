@@ -15,7 +15,6 @@
 #include "systemd/state-directory.h"
 #include "systemd/unit-plan.h"
 
-#define RESTART_USEC  (1 * USEC_PER_SEC)
 #define UMASK_PRIVATE 0077
 
 #define B(p, v)                                                                                    \
@@ -90,7 +89,6 @@ static const struct setting constants[] = {
 static const struct setting run_constants[] = {
 	S("Type", "notify"),
 	S("NotifyAccess", "all"),
-	T("RestartUSec", RESTART_USEC),
 };
 
 static const struct setting hold_constants[] = {
@@ -263,6 +261,24 @@ static const char *restart_word(enum restart_policy policy)
 	}
 }
 
+/*
+ * systemd waits for the same time before each restart; indexer-exec for the rest of it, in its
+ * start, by what it keeps in the runtime directory. That systemd allows for that must not hang on
+ * the unit's own asking for more time, which a daemon-reload forgets.
+ */
+static int append_restart(sd_bus_message *m, const struct unit_plan *plan)
+{
+	char runtime[STATE_DIRECTORY_MAX];
+
+	state_directory_from_id(plan->id, runtime); /* the same name under /run */
+	return sd_bus_message_append(
+		m, "(sv)(sv)(sv)(sv)(sv)(sv)", "Restart", "s", restart_word(plan->restart),
+		"RestartPreventExitStatus", "(aiai)", 3, EXIT_CODE_CONFIGURATION, EXIT_CODE_CHDIR,
+		EXIT_CODE_EXEC, 0, "RestartUSec", "t", backoff_pause(&plan->backoff),
+		"TimeoutStartUSec", "t", UNIT_START_TIMEOUT_USEC + plan->backoff.max,
+		"RuntimeDirectory", "as", 1, runtime, "RuntimeDirectoryPreserve", "s", "restart");
+}
+
 static int append_run(sd_bus_message *m, const struct unit_plan *plan)
 {
 	int r = append_settings(m, run_constants, ELEMENTSOF(run_constants));
@@ -272,13 +288,11 @@ static int append_run(sd_bus_message *m, const struct unit_plan *plan)
 		r = sd_bus_message_append(m, "(sv)", "LogNamespace", "s", plan->log->log_namespace);
 	r = r < 0 ? r : append_exec(m, plan->exec_path);
 	r = r < 0 ? r : append_resources(m, &plan->resources);
+	r = r < 0 ? r : append_restart(m, plan);
 	return r < 0 ? r
-		     : sd_bus_message_append(
-			       m, "(sv)(sv)(sv)(sv)", "Restart", "s", restart_word(plan->restart),
-			       "RestartPreventExitStatus", "(aiai)", 3, EXIT_CODE_CONFIGURATION,
-			       EXIT_CODE_CHDIR, EXIT_CODE_EXEC, 0, "LoadCredential", "a(ss)", 1,
-			       UNIT_SPEC_CREDENTIAL, plan->credential_path, "SupplementaryGroups",
-			       "as", 1, plan->unit_group);
+		     : sd_bus_message_append(m, "(sv)(sv)", "LoadCredential", "a(ss)", 1,
+					     UNIT_SPEC_CREDENTIAL, plan->credential_path,
+					     "SupplementaryGroups", "as", 1, plan->unit_group);
 }
 
 static int append_hold(sd_bus_message *m)

@@ -21,6 +21,9 @@
 /* From SIGTERM to SIGKILL, unless the runtime says otherwise. */
 #define UNIT_STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
 
+/* From the start of a unit to its program's, beside the wait before a restart. */
+#define UNIT_START_TIMEOUT_USEC (90 * USEC_PER_SEC)
+
 enum unit_plan_kind {
 	UNIT_PLAN_RUN,	/* the indexer itself */
 	UNIT_PLAN_HOLD, /* a oneshot that does nothing, so that the unit is loaded and can be
@@ -41,6 +44,7 @@ struct unit_plan {
 	const struct unit_log *log;
 	struct resources resources;
 	enum restart_policy restart;
+	struct backoff backoff;
 	const struct setting *settings; /* the runtime's [Service], over the defaults */
 	size_t n_settings;
 };

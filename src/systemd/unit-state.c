@@ -156,6 +156,7 @@ static const struct {
 	ROW("ExecMainExitTimestamp", "t", read_u64, exec_main_exit),
 	ROW("StateChangeTimestamp", "t", read_u64, state_change),
 	ROW("ExecMainStartTimestampMonotonic", "t", read_u64, exec_main_start_monotonic),
+	ROW("ActiveEnterTimestamp", "t", read_u64, active_enter),
 	ROW("ActiveEnterTimestampMonotonic", "t", read_u64, active_enter_monotonic),
 #undef ROW
 };
@@ -232,7 +233,26 @@ bool unit_state_is_live(const struct unit_state *state)
 
 bool unit_state_is_backing_off(const struct unit_state *state)
 {
-	return startswith(state->sub_state, "auto-restart") != NULL;
+	return startswith(state->sub_state, "auto-restart") || unit_state_is_waiting(state);
+}
+
+/* Before READY=1, which comes before the program is executed, the text is indexer-exec's. */
+static bool has_own_text(const struct unit_state *state)
+{
+	return streq(state->active_state, "activating") && state->main_pid != 0;
+}
+
+bool unit_state_is_waiting(const struct unit_state *state)
+{
+	struct backoff_wait wait;
+
+	return unit_state_wait(state, &wait) ||
+	       (has_own_text(state) && state->n_restarts > 0 && isempty(state->status_text));
+}
+
+bool unit_state_wait(const struct unit_state *state, struct backoff_wait *ret)
+{
+	return has_own_text(state) && backoff_read(state->status_text, ret);
 }
 
 /* indexer-exec has said why it does not run the program; a program that runs may say ERRNO= too. */
@@ -244,15 +264,25 @@ static bool has_complained(const struct unit_state *state)
 	       progress_parse(state->status_text, &progress) < 0;
 }
 
+/* The unit has been active since its present or last main process was forked. */
+static bool has_been_active(const struct unit_state *state)
+{
+	return state->exec_main_start_monotonic > 0 &&
+	       state->active_enter_monotonic >= state->exec_main_start_monotonic;
+}
+
 /*
  * The present or last main process has become the program: it said READY=1, so that the unit has
  * been active since it was forked, and did not complain after that.
  */
 static bool is_executed(const struct unit_state *state)
 {
-	return state->exec_main_start_monotonic > 0 &&
-	       state->active_enter_monotonic >= state->exec_main_start_monotonic &&
-	       !has_complained(state);
+	return has_been_active(state) && !has_complained(state);
+}
+
+uint64_t unit_state_program_start(const struct unit_state *state)
+{
+	return has_been_active(state) ? state->active_enter : state->exec_main_start;
 }
 
 bool unit_state_is_starting(const struct unit_state *state)
@@ -266,9 +296,13 @@ bool unit_state_is_starting(const struct unit_state *state)
 
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret)
 {
+	struct backoff_wait wait;
+
 	*ret = (struct exit_record){ .time = state->exec_main_exit };
 	if (state->exec_main_code == 0 &&
 	    (state->main_pid != 0 || isempty(state->result) || streq(state->result, "success")))
+		return;
+	if (!is_executed(state) && backoff_read(state->status_text, &wait))
 		return;
 	if (state->exec_main_code == CLD_EXITED)
 		ret->code = state->exec_main_status;
@@ -294,7 +328,8 @@ bool unit_state_same_but_progress(const struct unit_state *a, const struct unit_
 	memcpy(same.status_text, b->status_text, sizeof(same.status_text));
 	/* Bytes behind a text's end may differ: then the answer is no, which is always safe. */
 	return memcmp(&same, b, sizeof(same)) == 0 &&
-	       unit_state_is_starting(a) == unit_state_is_starting(b);
+	       unit_state_is_starting(a) == unit_state_is_starting(b) &&
+	       unit_state_is_backing_off(a) == unit_state_is_backing_off(b);
 }
 
 uint64_t unit_state_cpu_usage(const struct unit_state *state)

@@ -39,6 +39,7 @@ struct unit_state {
 	uint64_t exec_main_exit;
 	uint64_t state_change;
 	uint64_t exec_main_start_monotonic; /* microseconds since the boot, 0 where there is none */
+	uint64_t active_enter;		    /* microseconds since the epoch */
 	uint64_t active_enter_monotonic;
 };
 
@@ -67,12 +68,27 @@ bool unit_state_is_live(const struct unit_state *state);
  */
 bool unit_state_is_starting(const struct unit_state *state);
 
-/* The unit waits for its next restart. */
+/* The unit waits for its next restart: systemd does, or indexer-exec. */
 bool unit_state_is_backing_off(const struct unit_state *state);
 
 /*
+ * indexer-exec waits before it executes the program again, or has not yet said whether it has to:
+ * the unit has a process, but nothing of the indexer runs.
+ */
+bool unit_state_is_waiting(const struct unit_state *state);
+
+/* What it has said of its wait. False where it has not. */
+bool unit_state_wait(const struct unit_state *state, struct backoff_wait *ret);
+
+/*
+ * When the present or last program was executed, in microseconds since the epoch; where it has not
+ * been yet, when the process was made that is to become it. 0 where there was none.
+ */
+uint64_t unit_state_program_start(const struct unit_state *state);
+
+/*
  * How the main process of the last invocation ended, by ExecMain* and Result; reason UNSPECIFIED
- * where it has not ended yet.
+ * where it has not ended yet, or was ended before it had a program, in its wait for a restart.
  */
 void unit_state_exit(const struct unit_state *state, struct exit_record *ret);
 

@@ -26,6 +26,7 @@ static void test_to_definition(void)
 	Indexerd__V1__Indexer__LabelsEntry *labels[] = { &a, &b, &c };
 	Indexerd__V1__Resources resources = INDEXERD__V1__RESOURCES__INIT;
 	Indexerd__V1__Restart restart = INDEXERD__V1__RESTART__INIT;
+	Google__Protobuf__Duration duration = GOOGLE__PROTOBUF__DURATION__INIT;
 	char *args[] = { (char *)"--one", (char *)"two" };
 
 	a.key = c.key = (char *)"k";
@@ -44,6 +45,9 @@ static void test_to_definition(void)
 	resources.tasks_max = 7;
 	m.resources = &resources;
 	restart.policy = INDEXERD__V1__POLICY__POLICY_NEVER;
+	restart.initial_backoff = &duration;
+	duration.seconds = 2;
+	duration.nanos = 1;
 	m.restart = &restart;
 
 	is_int(convert_to_definition("id", &m, &d, &refusal), 0, "a definition is made");
@@ -59,11 +63,15 @@ static void test_to_definition(void)
 	is_int(d->resources.cpu_percent, 150, "processor");
 	is_int((long long)d->resources.tasks_max, 7, "tasks");
 	is_int(d->restart, RESTART_NEVER, "restart policy");
+	is_int(d->backoff.initial, 2000001, "the initial back-off, rounded up");
+	is_int(d->backoff.max, 0, "and one that is not given");
 }
 
 static void test_refused(void)
 {
-	Google__Protobuf__Duration duration = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Protobuf__Duration negative = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Protobuf__Duration odd = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Protobuf__Duration endless = GOOGLE__PROTOBUF__DURATION__INIT;
 	const struct {
 		const char *spawned_by;
 		int policy;
@@ -71,13 +79,19 @@ static void test_refused(void)
 		enum code code;
 		const char *field;
 	} rows[] = {
-		{ "", 0, &duration, NULL, CODE_UNIMPLEMENTED, "indexer.restart.initial_backoff" },
-		{ "", 0, NULL, &duration, CODE_UNIMPLEMENTED, "indexer.restart.max_backoff" },
+		{ "", 0, &negative, NULL, CODE_INVALID_ARGUMENT,
+		  "indexer.restart.initial_backoff" },
+		{ "", 0, NULL, &odd, CODE_INVALID_ARGUMENT, "indexer.restart.max_backoff" },
+		{ "", 0, NULL, &endless, CODE_INVALID_ARGUMENT, "indexer.restart.max_backoff" },
 		{ "", 4, NULL, NULL, CODE_INVALID_ARGUMENT, "indexer.restart.policy" },
 		{ "", -1, NULL, NULL, CODE_INVALID_ARGUMENT, "indexer.restart.policy" },
 		{ "parent", 0, NULL, NULL, CODE_INVALID_ARGUMENT, "indexer.spawned_by" },
 		{ "indexers/..", 0, NULL, NULL, CODE_INVALID_ARGUMENT, "indexer.spawned_by" },
 	};
+
+	negative.seconds = -1;
+	odd.nanos = 1000000000;
+	endless.seconds = INT64_MAX;
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		_cleanup_refusal_ struct refusal refusal = { 0 };

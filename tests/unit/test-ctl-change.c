@@ -66,6 +66,8 @@ static void test_masks(void)
 		  "resources.memory_max_bytes,resources.cpu_percent" },
 		{ { "--tasks-max=2", "--tasks-max=", "--restart=never" },
 		  "resources.tasks_max,restart.policy" },
+		{ { "--initial-backoff=500ms", "--max-backoff=" },
+		  "restart.initial_backoff,restart.max_backoff" },
 		{ { "--label=a=1", "--unset-label=b", "--env=C=", "--unset-env=D" },
 		  "labels.a,labels.b,environment.C,environment.D" },
 		{ { "--label=a.b=1", "--label=c*=1", "--unset-label=d`e", "--label=f-_/=." },
@@ -95,11 +97,11 @@ static void test_masks(void)
 /* The values that go with the mask. */
 static void test_messages(void)
 {
-	static const char *const words[WORDS_MAX] = { "--label=a=1",	 "--unset-label=a",
-						      "--label=b=2",	 "--unset-label=c",
-						      "--unset-env=D",	 "--env=D=3",
-						      "--memory-max=1G", "--memory-max=",
-						      "--tasks-max=7",	 "--etag=abc" };
+	static const char *const words[WORDS_MAX] = {
+		"--label=a=1",	 "--unset-label=a", "--label=b=2",	     "--unset-label=c",
+		"--unset-env=D", "--env=D=3",	    "--memory-max=1G",	     "--memory-max=",
+		"--tasks-max=7", "--etag=abc",	    "--initial-backoff=1.5s"
+	};
 	struct parsed parsed;
 	_cleanup_(indexer_message_clear) struct indexer_message message;
 
@@ -111,6 +113,10 @@ static void test_messages(void)
 	is_int((long long)message.resources.memory_max_bytes, 0, "an empty value at last is none");
 	is_int((long long)message.resources.tasks_max, 7, "a limit");
 	is_str(message.indexer.etag, "abc", "the etag");
+	ok(message.restart.initial_backoff->seconds == 1 &&
+		   message.restart.initial_backoff->nanos == 500000000,
+	   "a back-off");
+	ok(!message.restart.max_backoff, "and one that was not given");
 	is_str(message.indexer.script, "", "what was not given is empty");
 	indexer_options_clear(&parsed.options);
 }
@@ -118,9 +124,10 @@ static void test_messages(void)
 static void test_refusals(void)
 {
 	static const char *const cases[] = {
-		"--unset-label=", "--unset-label=a=1", "--unset-env=",
-		"--label=a",	  "--restart=maybe",   "--memory-max=0",
-		"--label=",	  "--spawned-by=x",    "--cpu-percent=-1",
+		"--unset-label=",  "--unset-label=a=1", "--unset-env=",
+		"--label=a",	   "--restart=maybe",	"--memory-max=0",
+		"--label=",	   "--spawned-by=x",	"--cpu-percent=-1",
+		"--max-backoff=0", "--max-backoff=1x",	"--initial-backoff=-1s",
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

@@ -27,6 +27,7 @@ static const struct option_row rows[] = {
 	{ .name = "label", .field = "indexer.labels" },
 	{ .name = "memory-max", .field = "indexer.resources.memory_max_bytes" },
 	{ .name = "restart", .field = "indexer.restart.policy" },
+	{ .name = "max-backoff", .field = "indexer.restart.max_backoff" },
 	{ .name = "spawned-by", .field = "indexer.spawned_by" },
 };
 static const struct option_table options = { rows, ELEMENTSOF(rows), NULL };
@@ -200,9 +201,16 @@ static void test_differences(void)
 	Indexerd__V1__Resources none = INDEXERD__V1__RESOURCES__INIT, some = none;
 	Indexerd__V1__Restart standard = INDEXERD__V1__RESTART__INIT, always = standard,
 			      never = standard;
+	Google__Protobuf__Duration initial = GOOGLE__PROTOBUF__DURATION__INIT, max = initial,
+				   longer = initial;
 	char *args[] = { (char *)"x", (char *)"y" };
 
+	initial.seconds = 1;
+	max.seconds = 300;
+	longer.seconds = 600;
 	always.policy = INDEXERD__V1__POLICY__POLICY_ALWAYS;
+	always.initial_backoff = never.initial_backoff = &initial;
+	always.max_backoff = never.max_backoff = &max;
 	never.policy = INDEXERD__V1__POLICY__POLICY_NEVER;
 	some.memory_max_bytes = 1 << 30;
 	a.key = (char *)"a";
@@ -223,6 +231,9 @@ static void test_differences(void)
 	is_difference(&asked, &got, "", "labels have no order");
 	got.n_args = 1;
 	is_difference(&asked, &got, "--arg", "one argument less");
+	always.max_backoff = &longer;
+	is_difference(&asked, &got, "--arg, --max-backoff", "another back-off than the default");
+	always.max_backoff = &max;
 	got.n_labels = 0;
 	got.resources = &some;
 	got.restart = &never;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <syslog.h>
 
 #include "common/util.h"
 #include "exec/complaint.h"
@@ -259,7 +260,7 @@ static void test_sink(void)
 
 static void *write_complaint(void *path)
 {
-	return (void *)(intptr_t)complaint_send(path, "id", "cannot execute it: a=b");
+	return (void *)(intptr_t)complaint_send(path, LOG_ERR, "id", "cannot execute it: a=b");
 }
 
 static void test_complaint(void)
@@ -273,7 +274,7 @@ static void test_complaint(void)
 
 	assert(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/socket", dir);
-	ok(complaint_send(path, "id", "text") < 0, "nobody is there to complain to");
+	ok(complaint_send(path, LOG_ERR, "id", "text") < 0, "nobody is there to complain to");
 	inbox.fd = listen_at(path);
 	pthread_create(&writer, NULL, write_complaint, path);
 	ok(next_entry(&inbox, &entry, &size) &&

@@ -183,6 +183,9 @@ static void test_migration(void)
 	is_int(seen.n, 3, "has its rows");
 	is_int(test_find(&seen, "child")->definition->labels.n, 2, "and their labels");
 	is_str(test_find(&seen, "child")->definition->spawned_by, "parent", "and parents");
+	ok(test_find(&seen, "child")->definition->backoff.initial == BACKOFF_INITIAL_USEC &&
+		   test_find(&seen, "child")->definition->backoff.max == BACKOFF_MAX_USEC,
+	   "and the back-off that is the default");
 	filter_parse("labels.team = \"é\" AND labels:empty", &filter, NULL);
 	is_int(registry_list(registry, filter, "", take, ids), 0, "a page is taken");
 	is_str(ids, "child other ", "by the labels that were there");

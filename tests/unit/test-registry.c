@@ -66,6 +66,7 @@ static struct definition *full_definition(void)
 	definition_add_arg(d, "--a=ü");
 	d->resources = (struct resources){ UINT64_MAX, UINT32_MAX, (uint64_t)INT64_MAX + 1 };
 	d->restart = RESTART_NEVER;
+	d->backoff = (struct backoff){ 100000, 86400000000 };
 	d->create_time = 1700000000123456;
 	d->update_time = 1700000000123457;
 	d->generation = 3;
@@ -95,6 +96,8 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_str(got->persistence, want->persistence, "persistence");
 	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
 	is_int(got->restart, want->restart, "restart");
+	is_int(got->backoff.initial, want->backoff.initial, "initial_backoff");
+	is_int(got->backoff.max, want->backoff.max, "max_backoff");
 	is_int(got->create_time, want->create_time, "create_time");
 	is_int(got->update_time, want->update_time, "update_time");
 	is_int(got->generation, want->generation, "generation");
@@ -350,6 +353,7 @@ static void test_update(void)
 	next->update_time = 77;
 	next->generation = 2;
 	next->restart = RESTART_NEVER;
+	next->backoff = (struct backoff){ 5, 6 };
 	string_set(&next->script, "other.js");
 	kv_list_set(&next->labels, "new", "1");
 	kv_list_set(&next->environment, "A", "b");
@@ -362,6 +366,7 @@ static void test_update(void)
 	ok(definition->environment.n == 1 && definition->n_args == 1, "environment and arguments");
 	ok(definition->generation == 2 && definition->update_time == 77 && row->run == 5,
 	   "generation, time and run");
+	ok(definition->backoff.initial == 5 && definition->backoff.max == 6, "the back-off");
 	ok(definition->create_time != 999, "the time of creation stays");
 	registry_tombstone(registry, "a", &refusal);
 	is_int(registry_update(registry, next, 6), -ENOENT, "what is being deleted is not updated");

@@ -137,6 +137,10 @@ static void test_file_errors(void)
 		{ "Persistence=yes\nEnvironment=PERSIST_TO_ETCD=http://h",
 		  "3:0: Persistence=yes: Environment= sets PERSIST_TO_ETCD, which indexerd "
 		  "would" },
+		{ "HealthySec=0", "3:0: HealthySec=0: expected a time of at most a year, and not 0 "
+				  "(90, 90s, 10min, 2h)" },
+		{ "HealthySec=infinity", "3:0: HealthySec=infinity: expected a time of at most a "
+					 "year, and not 0 (90, 90s, 10min, 2h)" },
 		{ "StalledSec=1\nStalledSec=2", "4:0: StalledSec= is there twice" },
 		{ "Description=a\\\nb\nNope=", "5:0: unknown key Nope= in [Runtime]; "
 					       "indexerd.runtime(5) has the list" },
@@ -281,6 +285,26 @@ static void test_stalled(void)
 
 		is_str(parse(rows[i].text, runtime), "good", "'%s'", rows[i].text);
 		is_int(runtime->stalled_usec, rows[i].usec, "in microseconds");
+		runtime_free(runtime);
+	}
+}
+
+static void test_healthy(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t usec;
+	} rows[] = {
+		{ "", 600 * USEC_PER_SEC },
+		{ "HealthySec=1", USEC_PER_SEC },
+		{ "HealthySec=2h", 7200 * USEC_PER_SEC },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct runtime *runtime = calloc(1, sizeof(*runtime));
+
+		is_str(parse(rows[i].text, runtime), "good", "'%s'", rows[i].text);
+		is_int(runtime->healthy_usec, rows[i].usec, "in microseconds");
 		runtime_free(runtime);
 	}
 }
@@ -713,6 +737,7 @@ int main(void)
 	test_whole_errors();
 	test_settings();
 	test_stalled();
+	test_healthy();
 	test_shipped();
 	test_no_place();
 	test_spec();

@@ -117,6 +117,23 @@ static void test_exit(void)
 		  0,
 		  EXIT_REASON_START_FAILED,
 		  7 },
+		{ "killed in its wait for a restart",
+		  { .result = "signal",
+		    ENDED(CLD_KILLED, SIGTERM),
+		    .status_text = "Waiting 37 s before try 6, until 2026-01-01T12:00:00Z" },
+		  0,
+		  0,
+		  EXIT_REASON_UNSPECIFIED,
+		  7 },
+		{ "a program that says that it waits, and is out of memory",
+		  { .result = "oom-kill",
+		    ENDED(CLD_KILLED, SIGKILL),
+		    READY,
+		    .status_text = "Waiting 37 s before try 6, until 2026-01-01T12:00:00Z" },
+		  0,
+		  SIGKILL,
+		  EXIT_REASON_OUT_OF_MEMORY,
+		  7 },
 		{ "killed before it was executed",
 		  { .result = "signal", ENDED(CLD_KILLED, SIGTERM) },
 		  0,
@@ -175,6 +192,49 @@ static void test_starting(void)
 	ok(!unit_state_is_starting(&state), "its program has ended");
 	strcpy(state.active_state, "failed");
 	ok(!unit_state_is_starting(&state), "or it has ended meanwhile");
+}
+
+/* The wait of indexer-exec's, and what can only look like one. */
+static void test_waits(void)
+{
+	struct unit_state state = { .active_state = "activating",
+				    .sub_state = "start",
+				    .main_pid = 7,
+				    .exec_main_start = 900,
+				    .exec_main_start_monotonic = 100,
+				    .active_enter = 500,
+				    .active_enter_monotonic = 50 };
+	struct unit_state before = state;
+	struct backoff_wait wait = {};
+
+	ok(!unit_state_is_waiting(&state), "a first start, without a text");
+	state.n_restarts = 1;
+	ok(unit_state_is_waiting(&state) && unit_state_is_backing_off(&state),
+	   "of a restart it is not known yet, but nothing runs");
+	ok(!unit_state_wait(&state, &wait), "nor for how long");
+	strcpy(state.status_text, EXEC_STATUS_STARTING);
+	ok(!unit_state_is_waiting(&state), "a restart that does not wait any more");
+	state.n_restarts = 0;
+	strcpy(state.status_text, "Waiting 37 s before try 6, until 2026-01-01T12:00:00Z");
+	ok(unit_state_wait(&state, &wait) && unit_state_is_waiting(&state) &&
+		   unit_state_is_backing_off(&state),
+	   "it waits");
+	is_int(wait.try, 6, "for which try");
+	is_int(wait.until, 1767268800 * USEC_PER_SEC, "and until when");
+	ok(!unit_state_is_starting(&state), "that is no start");
+	ok(!unit_state_same_but_progress(&before, &state), "nor mere progress");
+	is_int(unit_state_program_start(&state), 900, "its program has not been executed");
+	state.active_enter = 1000;
+	state.active_enter_monotonic = 200;
+	is_int(unit_state_program_start(&state), 1000, "now it has been");
+	strcpy(state.active_state, "active");
+	ok(!unit_state_wait(&state, &wait) && !unit_state_is_backing_off(&state),
+	   "a program that says the same waits for nothing");
+	strcpy(state.active_state, "activating");
+	state.main_pid = 0;
+	ok(!unit_state_wait(&state, &wait), "nor does what is not there");
+	strcpy(state.sub_state, "auto-restart");
+	ok(unit_state_is_backing_off(&state), "systemd's own wait is one");
 }
 
 static void test_progress(void)
@@ -340,6 +400,7 @@ int main(void)
 {
 	test_exit();
 	test_starting();
+	test_waits();
 	test_progress();
 	test_forget();
 	make_directories();

@@ -28,6 +28,7 @@ static struct definition *make_base(void)
 	memset(base->uid, '1', sizeof(base->uid) - 1);
 	base->generation = 3;
 	base->restart = RESTART_ALWAYS;
+	base->backoff = (struct backoff){ 2000000, 9000000 };
 	base->resources = (struct resources){ 1 << 20, 50, 7 };
 	(void)string_set(&base->script, "old.js");
 	(void)string_set(&base->preset, "p");
@@ -65,7 +66,10 @@ static void test_paths(void)
 		{ "labels.`a", CODE_INVALID_ARGUMENT, 0 },
 		{ "script.x", CODE_INVALID_ARGUMENT, 0 },
 		{ "Labels", CODE_INVALID_ARGUMENT, 0 },
-		{ "restart.max_backoff", CODE_UNIMPLEMENTED, 0 },
+		{ "restart.max_backoff", 0, MASK_MAX_BACKOFF },
+		{ "restart.initial_backoff", 0, MASK_INITIAL_BACKOFF },
+		{ "restart", 0, MASK_RESTART_POLICY | MASK_INITIAL_BACKOFF | MASK_MAX_BACKOFF },
+		{ "restart.backoff", CODE_INVALID_ARGUMENT, 0 },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -176,6 +180,34 @@ static void test_whole(void)
 	definition_unref(next);
 }
 
+static void test_backoff(void)
+{
+	static const char *const both[] = { "restart.initial_backoff", "restart.max_backoff",
+					    NULL };
+	static const char *const policy[] = { "restart.policy", NULL };
+	enum difference difference;
+	struct definition *changes = make(), *next;
+
+	changes->backoff.max = 7000000;
+	next = apply(make_base(), changes, NULL, &difference);
+	ok(next->backoff.initial == 2000000 && next->backoff.max == 7000000,
+	   "what is set is changed, and nothing else");
+	is_int(difference, DIFFERENCE_INSIDE, "it is another unit");
+	definition_unref(next);
+
+	next = apply(make_base(), make(), both, &difference);
+	ok(next->backoff.initial == BACKOFF_INITIAL_USEC && next->backoff.max == BACKOFF_MAX_USEC,
+	   "cleared ones have their defaults");
+	definition_unref(next);
+
+	changes = make();
+	changes->backoff.max = 7000000;
+	changes->restart = RESTART_ALWAYS;
+	next = apply(make_base(), changes, policy, &difference);
+	is_int(difference, DIFFERENCE_NONE, "what is not in the mask does not count");
+	definition_unref(next);
+}
+
 static void test_refused(void)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
@@ -208,6 +240,7 @@ int main(void)
 	test_long_masks();
 	test_single_fields();
 	test_whole();
+	test_backoff();
 	test_refused();
 	return tap_done();
 }

@@ -247,6 +247,37 @@ static void test_resources(void)
 	check(definition, "indexer.resources.tasks_max", "18446744073709551615", "endless tasks");
 }
 
+static void test_backoff(void)
+{
+	static const struct {
+		struct backoff backoff;
+		const char *field, *words; /* NULL: it must pass */
+	} rows[] = {
+		{ { 0, 0 }, NULL, NULL },
+		{ { BACKOFF_LEAST_USEC, BACKOFF_MOST_USEC }, NULL, NULL },
+		{ { BACKOFF_MOST_USEC, 0 }, NULL, NULL },
+		{ { 0, BACKOFF_LEAST_USEC }, NULL, NULL },
+		{ { BACKOFF_LEAST_USEC - 1, 0 },
+		  "indexer.restart.initial_backoff",
+		  "0.099999 s is not from 0.1 s to 86400 s" },
+		{ { 0, BACKOFF_MOST_USEC + 1 },
+		  "indexer.restart.max_backoff",
+		  "86400 s is not from" },
+		{ { 0, UINT64_MAX }, "indexer.restart.max_backoff", "is not from" },
+		{ { 3000000, 2500000 },
+		  "indexer.restart.initial_backoff",
+		  "3 s is more than max_backoff, 2.5 s" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct definition *definition = make();
+
+		definition->backoff = rows[i].backoff;
+		check(definition, rows[i].field, rows[i].words,
+		      rows[i].words ? rows[i].words : "a back-off");
+	}
+}
+
 int main(void)
 {
 	test_labels();
@@ -256,5 +287,6 @@ int main(void)
 	test_inherited_paths();
 	test_names();
 	test_resources();
+	test_backoff();
 	return tap_done();
 }

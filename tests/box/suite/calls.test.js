@@ -132,9 +132,9 @@ test('policy NEVER: an end is an end, and the exit code stays readable', async (
 	assert.equal(fine.status.last_exit.code, 0);
 });
 
-test('a crash is restarted after a second, again and again, and counted', async () => {
+test('a crash is restarted again and again, and counted', async () => {
 	const project_source = project({ 'main.sh': '#!/bin/sh\nkill -9 $$\n' });
-	await create('loop', { project_source });
+	await create('loop', { project_source, restart: { max_backoff: { seconds: 1 } } });
 	const looped = await until(async () => {
 		const indexer = await call('GetIndexer', { name: 'indexers/loop' });
 		return indexer.status.restart_count >= 6 && indexer.status.state === 'STATE_BACKING_OFF' && indexer;

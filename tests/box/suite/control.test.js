@@ -139,7 +139,7 @@ test('refused updates change nothing, and name the field', async () => {
 	const made = await make('strict', { labels: { a: '1' } });
 	const rows = [
 		[{ labels: {} }, ['label'], 'INVALID_ARGUMENT', /update_mask.*label/],
-		[{ labels: {} }, ['restart.max_backoff'], 'UNIMPLEMENTED', /max_backoff/],
+		[{ restart: { max_backoff: { nanos: 1 } } }, ['restart.max_backoff'], 'INVALID_ARGUMENT', /max_backoff/],
 		[{ script: 'none.sh' }, ['script'], 'INVALID_ARGUMENT', /indexer\.script/],
 		[{ script: '../x' }, ['script'], 'INVALID_ARGUMENT', /indexer\.script/],
 		[{ runtime: 'cobol' }, ['runtime'], 'INVALID_ARGUMENT', /indexer\.runtime/],

@@ -19,7 +19,9 @@ const short = (r) => {
 	return r.event.replace('LOG_EVENT_', '') + (r.lost ? ` ${r.lost}` : r.content ? `: ${r.content}` : '');
 };
 
-const all = (request) => stream('StreamLogs', { no_follow: true, ...request }).rest();
+// Without what indexer-exec says of its waits between two runs.
+const all = async (request) => (await stream('StreamLogs', { no_follow: true, ...request }).rest())
+	.filter((r) => !/^Waiting \d/.test(r.content));
 const shorts = async (request) => (await all(request)).map(short);
 
 const NEVER = { restart: { policy: 'POLICY_NEVER' } };
