@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 5, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 6, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
