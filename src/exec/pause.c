@@ -20,6 +20,9 @@
 /* What systemd gives the start behind the wait; a drop-in may have shortened the unit's own. */
 #define START_USEC (90 * USEC_PER_SEC)
 
+/* What is shorter nobody needs to be told. */
+#define TOLD_USEC (100 * USEC_PER_MSEC)
+
 static struct backoff backoff_of(const spec_t *spec)
 {
 	return (struct backoff){ .initial = spec->initial_backoff_usec,
@@ -118,7 +121,8 @@ int pause_before_try(const spec_t *spec, struct pause *pause)
 					       (now_usec(CLOCK_BOOTTIME) - now) };
 	/* Before it waits: who kills it meanwhile gains nothing. */
 	r = tries_save(pause->directory, &pause->tries);
-	tell(spec, &wait, usec);
+	if (usec >= TOLD_USEC)
+		tell(spec, &wait, usec);
 	sleep_until(now + usec, pause->directory);
 	return r;
 }

@@ -19,6 +19,8 @@ async function configure(text) {
 const create = (indexer_id, main, indexer = {}) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project({ 'main.sh': main }), ...indexer },
 });
+// So soon that nothing is said of the wait.
+const SOON = { initial_backoff: { nanos: 1e8 }, max_backoff: { nanos: 1e8 } };
 const state = (id) => `/var/lib/private/indexers/${id}`;
 const lines = (where, what) => sh(`journalctl -q -o cat ${where} ${what}`).stdout;
 const inNamespace = (what) => lines(`--namespace=${NAME}`, what);
@@ -64,7 +66,7 @@ test('what indexer-exec complains about is there, too', async () => {
 
 test('StreamLogs: stored and live, events in their place, and each cursor goes on where it was', async () => {
 	await create('again', '#!/bin/bash\necho "<3>run"\nuntil [ -e "$STATE_DIRECTORY/go" ]; do sleep 0.05; done\n' +
-		'rm "$STATE_DIRECTORY/go"\nseq 20\nexit 4\n');
+		'rm "$STATE_DIRECTORY/go"\nseq 20\nexit 4\n', { restart: SOON });
 	const parent = 'indexers/again';
 	const follower = stream('StreamLogs', { parent });
 	const want = ['STARTED: started', 'run'];
@@ -123,7 +125,7 @@ test('a deletion ends the stream, behind the last line', async () => {
 // said, and hides none of them.
 test('many indexers that run again and again: all in place, nothing lost, nothing twice', async () => {
 	const ids = Array.from({ length: 6 }, (_, i) => `busy-${i}`);
-	await Promise.all(ids.map((id) => create(id, '#!/bin/bash\nseq 500\nexit 1\n')));
+	await Promise.all(ids.map((id) => create(id, '#!/bin/bash\nseq 500\nexit 1\n', { restart: SOON })));
 	const followers = ids.map((id) => stream('StreamLogs', { parent: `indexers/${id}` }));
 	const run1 = ['STARTED: started', ...Array.from({ length: 500 }, (_, i) => String(i + 1)), 'EXITED: exited with code 1'];
 	const want = Array.from({ length: 6 }, () => run1).flat();

