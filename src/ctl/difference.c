@@ -62,6 +62,10 @@ static Indexerd__V1__Indexer expected_of(const Indexerd__V1__Indexer *asked,
 
 	if (isempty(asked->spawned_by)) /* an indexer's children are its own unasked */
 		expected.spawned_by = got->spawned_by;
+	if (isempty(asked->runtime)) /* chosen by what the project holds */
+		expected.runtime = got->runtime;
+	if (isempty(asked->preset)) /* perhaps found in the script */
+		expected.preset = got->preset;
 	if (!isempty(got->spawned_by) && isempty(asked->project_source) &&
 	    isempty(asked->project_dir)) {
 		expected.project_source = got->project_source;

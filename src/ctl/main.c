@@ -17,9 +17,9 @@
 #include "ctl/target.h"
 #include "ctl/verb.h"
 
-static const struct verb *const verbs[] = { &verb_create, &verb_get,  &verb_list,    &verb_update,
-					    &verb_start,  &verb_stop, &verb_restart, &verb_delete,
-					    &verb_logs,	  &verb_watch };
+static const struct verb *const verbs[] = { &verb_create, &verb_get,   &verb_list,    &verb_update,
+					    &verb_start,  &verb_stop,  &verb_restart, &verb_delete,
+					    &verb_logs,	  &verb_watch, &verb_runtimes };
 
 static int take_output(char *value, void *field)
 {
@@ -114,8 +114,11 @@ static int check_operands(const struct verb *verb, int n, char **words)
 static int do_verb(struct ctl *ctl, void *config, char **operands)
 {
 	_cleanup_free_ char *address = NULL;
-	int r = target_choose(ctl->address, &address);
+	int r;
 
+	if (ctl->verb->local)
+		return ctl->verb->run(ctl, config, operands);
+	r = target_choose(ctl->address, &address);
 	if (r == -EINVAL)
 		return EXIT_USAGE; /* target_choose() has said why */
 	if (r < 0)

@@ -30,20 +30,42 @@ static int tell_difference(const Indexerd__V1__Indexer *asked, const Indexerd__V
 	return 0;
 }
 
+/* What the server has chosen, where it was to choose; owned by the caller. 0 or -ENOMEM. */
+static int chosen_text(const Indexerd__V1__Indexer *asked, const Indexerd__V1__Indexer *got,
+		       char **ret)
+{
+	bool preset = isempty(asked->preset) && !isempty(got->preset);
+
+	if (!isempty(asked->runtime))
+		return 0;
+	if (asprintf(ret, "runtime %s%s%s", got->runtime, preset ? ", preset " : "",
+		     preset ? got->preset : "") < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	(void)clean(*ret);
+	return 0;
+}
+
 /* Sends the request; what it points to belongs to the caller. */
 static int send_create(struct ctl *ctl, const char *id, Indexerd__V1__Indexer *indexer)
 {
 	_cleanup_message_ ProtobufCMessage *answer = NULL;
 	Indexerd__V1__CreateIndexerRequest request = INDEXERD__V1__CREATE_INDEXER_REQUEST__INIT;
 	const char *id_of_name = startswith(id, NAME_PREFIX);
+	const Indexerd__V1__Indexer *made;
+	_cleanup_free_ char *chosen = NULL;
 	int r;
 
 	request.indexer_id = (char *)(id_of_name ? id_of_name : id);
 	request.indexer = indexer;
 	r = ctl_call(ctl, "CreateIndexer", &request.base, TIMEOUT_START, &answer);
-	if (r == 0)
-		r = tell_difference(indexer, (const Indexerd__V1__Indexer *)answer);
-	return r != 0 ? r : ctl_show(ctl, (const Indexerd__V1__Indexer *)answer, NULL);
+	if (r != 0)
+		return r;
+	made = (const Indexerd__V1__Indexer *)answer;
+	r = tell_difference(indexer, made);
+	r = r != 0 ? r : chosen_text(indexer, made, &chosen);
+	return r != 0 ? r : ctl_show(ctl, made, chosen);
 }
 
 static int run_create(struct ctl *ctl, void *config, char **operands)

@@ -44,6 +44,7 @@ struct verb {
 	const char *summary;
 	int n_operands; /* so many, or with `several` at least so many */
 	bool several;
+	bool local; /* asks no daemon: it has no client */
 	const struct option_row *options;
 	size_t n_options;
 	size_t config_size; /* of what the options are stored in; all zero at first */
@@ -54,7 +55,7 @@ struct verb {
 };
 
 extern const struct verb verb_create, verb_get, verb_list, verb_update, verb_start, verb_stop,
-	verb_restart, verb_delete, verb_logs, verb_watch;
+	verb_restart, verb_delete, verb_logs, verb_watch, verb_runtimes;
 
 /*
  * client_call() with the ordinary end: where the server refuses, tells why and returns the exit

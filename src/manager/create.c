@@ -125,12 +125,13 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
 	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
+	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, refusal);
 	r = r != 0 ? r : set_server_fields(definition);
 	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
 	r = r != 0 ? r : add_new(manager, definition, &spec, &entry, refusal);
 	if (r != 0)
 		return r;
-	log_info("indexers/%s is created", definition->id);
+	log_info("indexers/%s is created, runtime %s", definition->id, definition->runtime);
 	entry_refresh(entry);
 	entry_queue_first(entry);
 	return waiter_add(entry, CALL_SETTLE, done, userdata);

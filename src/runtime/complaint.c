@@ -18,3 +18,15 @@ int complain(struct complaint *complaint, unsigned column, const char *format, .
 	va_end(ap);
 	return MALFORMED;
 }
+
+void complaint_format(const struct complaint *complaint, const char *file, char *buffer,
+		      size_t size)
+{
+	if (complaint->column > 0)
+		(void)snprintf(buffer, size, "%s:%u:%u: %s", file, complaint->line,
+			       complaint->column, complaint->text);
+	else if (complaint->line > 0)
+		(void)snprintf(buffer, size, "%s:%u: %s", file, complaint->line, complaint->text);
+	else
+		(void)snprintf(buffer, size, "%s: %s", file, complaint->text);
+}

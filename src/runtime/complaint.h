@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 /* The positive return value that goes with a filled struct complaint. */
 #define MALFORMED 2
 
@@ -18,3 +20,13 @@ struct complaint {
 /* Fills the text and the column, leaves the line alone, and returns MALFORMED. */
 int complain(struct complaint *complaint, unsigned column, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Is told of each error of a file, in the order of its lines. */
+struct complaint_sink {
+	void (*tell)(const struct complaint *complaint, void *userdata);
+	void *userdata;
+};
+
+/* As compilers say it: "FILE:LINE:COLUMN: text", without the numbers that are not known. */
+void complaint_format(const struct complaint *complaint, const char *file, char *buffer,
+		      size_t size);

@@ -28,14 +28,16 @@ static const char *find_above(const char *const *dirs, size_t n, const char *pat
 
 static bool shows_homes(const struct runtime *runtime)
 {
-	const struct setting *setting = setting_list_find(&runtime->settings, "ProtectHome");
+	const struct setting *setting =
+		runtime ? setting_list_find(&runtime->settings, "ProtectHome") : NULL;
 
 	return setting && streq(setting->string, "read-only");
 }
 
 static const char *find_inaccessible(const struct runtime *runtime, const char *path)
 {
-	const struct setting *setting = setting_list_find(&runtime->settings, "InaccessiblePaths");
+	const struct setting *setting =
+		runtime ? setting_list_find(&runtime->settings, "InaccessiblePaths") : NULL;
 
 	for (char **s = setting ? setting->strings : NULL; s && *s; s++)
 		if (path_is_within(path, *s + (**s == '-')))
@@ -54,11 +56,11 @@ int place_check_visible(const struct runtime *runtime, const char *path, const c
 		hidden = find_inaccessible(runtime, path);
 	if (!hidden)
 		return 0;
-	return refuse(
-		refusal, CODE_INVALID_ARGUMENT, "PATH_HIDDEN", field,
-		"%s: '%s' lies under %s, which the sandbox of runtime '%s' hides from indexers; "
-		"put it elsewhere, /srv for example",
-		field, path, hidden, runtime->name);
+	return refuse(refusal, CODE_INVALID_ARGUMENT, "PATH_HIDDEN", field,
+		      "%s: '%s' lies under %s, which the sandbox%s%s%s hides from indexers; "
+		      "put it elsewhere, /srv for example",
+		      field, path, hidden, runtime ? " of runtime '" : "",
+		      runtime ? runtime->name : "", runtime ? "'" : "");
 }
 
 /*

@@ -6,12 +6,14 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "indexerd/exec/v1/spec.pb-c.h"
 #include "model/progress_pattern.h"
 #include "runtime/complaint.h"
+#include "runtime/detect.h"
 #include "runtime/runtime.h"
 #include "runtime/service-keys.h"
 #include "runtime/template.h"
@@ -27,8 +29,14 @@ struct runtime {
 	char *path;  /* of its file */
 	bool broken; /* the file has an error, and was logged: nothing below is there */
 	struct template *exec;
-	struct template *needs; /* path of what must be there beforehand, or NULL */
-	char *needs_hint;	/* what to do where it is not, or NULL */
+	struct template *needs;		    /* path of what must be there beforehand, or NULL */
+	char *needs_hint;		    /* what to do where it is not, or NULL */
+	struct template *install;	    /* the line that installs its program, or NULL */
+	struct detect detects[DETECTS_MAX]; /* n_detects: one of them holds */
+	size_t n_detects;
+	unsigned detects_priority;
+	char *presets[PRESET_PATTERNS_MAX]; /* n_presets patterns, each a good one */
+	size_t n_presets;
 	bool script_is_name;
 	Indexerd__Exec__V1__LogFormat log_format;
 	char *progress[PROGRESS_PATTERNS_MAX]; /* n_progress patterns, each a good one */
@@ -53,9 +61,10 @@ DEFINE_CLEANUP(struct runtime, runtime_free);
 
 /*
  * Reads the text of a runtime's file into a runtime that has only its name and path. 0, -ENOMEM, or
- * MALFORMED. The text is changed.
+ * MALFORMED when the sink has been told why; it reads on behind an error. The text is changed.
  */
-int runtime_parse(struct runtime *runtime, char *text, size_t size, struct complaint *complaint);
+int runtime_parse(struct runtime *runtime, char *text, size_t size,
+		  const struct complaint_sink *sink);
 
 /* Longest path that anything takes, NUL included. */
 #define RUNTIME_PATH_MAX 4096
@@ -63,7 +72,7 @@ int runtime_parse(struct runtime *runtime, char *text, size_t size, struct compl
 /* The texts of a definition's variables; all zero is empty. */
 struct variables {
 	struct template_values values; /* lent: by this struct and by the definition */
-	char *source, *project, *script_path;
+	char *source, *project, *script_path, *env_keys;
 	char name[NAME_MAX_SIZE];
 };
 
@@ -82,8 +91,9 @@ char *path_join(const char *a, const char *b);
 bool path_is_within(const char *path, const char *dir);
 
 /*
- * REFUSED (INVALID_ARGUMENT) where the sandbox of the runtime hides the path from the indexer, as
- * far as that can be seen from its first components.
+ * REFUSED (INVALID_ARGUMENT) where the sandbox of the runtime (of one without a section [Service]
+ * where that is NULL) hides the path from the indexer, as far as that can be seen from its first
+ * components.
  */
 int place_check_visible(const struct runtime *runtime, const char *path, const char *field,
 			struct refusal *refusal);
@@ -95,3 +105,37 @@ int place_check_visible(const struct runtime *runtime, const char *path, const c
  */
 int place_check_access(const struct runtime_set *set, const char *path, mode_t bits,
 		       const char *field, struct refusal *refusal);
+
+/* What is known of a definition's project while it is looked at. Begins with the first four. */
+struct project_check {
+	const struct runtime_set *set;
+	const struct definition *definition;
+	const struct runtime *runtime; /* NULL while it is not chosen yet */
+	struct refusal *refusal;
+	struct variables variables;
+	char source[PATH_MAX];	/* without links */
+	char project[PATH_MAX]; /* without links */
+	char script[PATH_MAX];	/* without links; of Script=path */
+};
+
+/* Checks paths by their text, then source and directory. 0, REFUSED or -ENOMEM. */
+int project_check_directories(struct project_check *c);
+
+/* Checks the script of a runtime with Script=path, which must be known. 0, REFUSED or -ENOMEM. */
+int project_check_script(struct project_check *c);
+
+/* The names of all good runtimes, for a message; a cut list is as good as a long one. */
+void runtime_set_list_names(const struct runtime_set *set, char *buffer, size_t size);
+
+/* Where a program that is given by its name only is looked for, in this order; ends with NULL. */
+extern const char *const program_directories[];
+
+/*
+ * Finds the program of a command's first word: an absolute path is the program itself. *ret is
+ * owned by the caller. 0, -ENOENT where it is certainly not there, or -ENOMEM.
+ */
+int program_find(const char *word, char **ret);
+
+/* Fills the refusal of a program that is not installed. REFUSED or -ENOMEM. */
+int program_refuse(const struct runtime *runtime, const struct template_values *values,
+		   const char *word, struct refusal *refusal);

@@ -8,12 +8,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #include "common/util.h"
 #include "model/validate.h"
 #include "runtime/private.h"
+#include "runtime/strv.h"
 
 #define FIELD_RUNTIME "indexer.runtime"
 #define FIELD_SOURCE  "indexer.project_source"
@@ -21,21 +21,10 @@
 #define FIELD_SCRIPT  "indexer.script"
 #define FIELD_PRESET  "indexer.preset"
 
-struct check {
-	const struct runtime_set *set;
-	const struct runtime *runtime;
-	const struct definition *definition;
-	struct refusal *refusal;
-	struct variables variables;
-	char source[PATH_MAX];	/* without links */
-	char project[PATH_MAX]; /* without links */
-};
-
 #define refuse_argument(check, reason, field, ...)                                                 \
 	refuse((check)->refusal, CODE_INVALID_ARGUMENT, reason, field, __VA_ARGS__)
 
-/* The names of all good runtimes, for a message; a cut list is as good as a long one. */
-static void list_names(const struct runtime_set *set, char *buffer, size_t size)
+void runtime_set_list_names(const struct runtime_set *set, char *buffer, size_t size)
 {
 	size_t used = 0;
 
@@ -50,15 +39,12 @@ static void list_names(const struct runtime_set *set, char *buffer, size_t size)
 	}
 }
 
-static int check_runtime(struct check *c)
+static int check_runtime(struct project_check *c)
 {
 	const char *name = c->definition->runtime;
 	char names[512];
 
-	list_names(c->set, names, sizeof(names));
-	if (!name[0])
-		return refuse_argument(c, "RUNTIME_REQUIRED", FIELD_RUNTIME,
-				       FIELD_RUNTIME " is empty; name one of: %s", names);
+	runtime_set_list_names(c->set, names, sizeof(names));
 	for (size_t i = 0; i < c->set->n; i++) {
 		if (!streq(c->set->runtimes[i]->name, name))
 			continue;
@@ -86,7 +72,7 @@ static bool uses_preset(const struct runtime *runtime)
 }
 
 /* What would not be used is refused, not passed over. */
-static int check_preset(struct check *c)
+static int check_preset(struct project_check *c)
 {
 	const char *preset = c->definition->preset;
 
@@ -115,7 +101,7 @@ static bool is_archive(const char *source)
 	return false;
 }
 
-static int refuse_unserved(struct check *c, const char *what)
+static int refuse_unserved(struct project_check *c, const char *what)
 {
 	return refuse(c->refusal, CODE_UNIMPLEMENTED, "PROJECT_SOURCE_UNSERVED", FIELD_SOURCE,
 		      FIELD_SOURCE
@@ -128,8 +114,8 @@ static int refuse_unserved(struct check *c, const char *what)
  * Takes the links out of a path, which must lie within the source (where that is known already).
  * `given` is how the client spelled it.
  */
-static int resolve_path(struct check *c, const char *path, const char *given, const char *field,
-			char ret[PATH_MAX])
+static int resolve_path(struct project_check *c, const char *path, const char *given,
+			const char *field, char ret[PATH_MAX])
 {
 	char resolved[PATH_MAX];
 	const char *found = realpath(path, resolved);
@@ -156,7 +142,8 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int check_directory(struct check *c, const char *path, const char *given, const char *field)
+static int check_directory(struct project_check *c, const char *path, const char *given,
+			   const char *field)
 {
 	if (!is_directory(path))
 		return refuse_argument(c, "PATH_NOT_A_DIRECTORY", field,
@@ -164,7 +151,7 @@ static int check_directory(struct check *c, const char *path, const char *given,
 	return place_check_access(c->set, path, S_IXOTH, field, c->refusal);
 }
 
-static int check_source(struct check *c)
+static int check_source(struct project_check *c)
 {
 	const char *source = c->definition->project_source;
 	int r;
@@ -187,7 +174,7 @@ static int check_source(struct check *c)
 	return r != 0 ? r : check_directory(c, c->source, source, FIELD_SOURCE);
 }
 
-static int check_project(struct check *c)
+static int check_project(struct project_check *c)
 {
 	const char *dir = c->definition->project_dir;
 	int r;
@@ -200,17 +187,16 @@ static int check_project(struct check *c)
 	return r != 0 ? r : check_directory(c, c->project, dir, FIELD_DIR);
 }
 
-static int check_script(struct check *c)
+int project_check_script(struct project_check *c)
 {
 	bool is_program = template_program_is(c->runtime->exec, TEMPLATE_SCRIPT_PATH);
-	const char *script = c->definition->script;
-	char path[PATH_MAX];
+	const char *script = c->definition->script, *path = c->script;
 	struct stat st;
 	int r;
 
 	if (c->runtime->script_is_name)
 		return 0;
-	r = resolve_path(c, c->variables.script_path, script, FIELD_SCRIPT, path);
+	r = resolve_path(c, c->variables.script_path, script, FIELD_SCRIPT, c->script);
 	if (r != 0)
 		return r;
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
@@ -226,7 +212,7 @@ static int check_script(struct check *c)
 				  c->refusal);
 }
 
-static int check_needs(struct check *c)
+static int check_needs(struct project_check *c)
 {
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
@@ -246,24 +232,49 @@ static int check_needs(struct check *c)
 			       c->runtime->needs_hint ? c->runtime->needs_hint : "");
 }
 
-static int run_checks(struct check *c)
+/* A program of the project's own is not looked for: whether it is there may change at any time. */
+static int check_program(struct project_check *c)
+{
+	const struct runtime *runtime = c->runtime;
+	_cleanup_(strv_freep) char **argv = NULL;
+	_cleanup_free_ char *program = NULL;
+	size_t n = 0;
+	int r;
+
+	if (!template_program_is_fixed(runtime->exec) && !template_program_is_name(runtime->exec))
+		return 0;
+	r = template_expand(runtime->exec, &c->variables.values, &argv, &n);
+	r = r == 0 ? program_find(argv[0], &program) : r;
+	if (r == -ENOENT)
+		return program_refuse(runtime, &c->variables.values, argv[0], c->refusal);
+	return r == -E2BIG ? 0 : r; /* too long a command is refused with its spec */
+}
+
+int project_check_directories(struct project_check *c)
+{
+	/* Before the others, which take project_dir and script for relative paths. */
+	int r = definition_validate_paths(c->definition, c->refusal);
+
+	r = r != 0 ? r : check_source(c);
+	return r != 0 ? r : check_project(c);
+}
+
+static int run_checks(struct project_check *c)
 {
 	int r;
 
 	r = check_runtime(c);
 	r = r != 0 ? r : check_preset(c);
-	/* Before the others, which take project_dir and script for relative paths. */
-	r = r != 0 ? r : definition_validate_paths(c->definition, c->refusal);
-	r = r != 0 ? r : check_source(c);
-	r = r != 0 ? r : check_project(c);
-	r = r != 0 ? r : check_script(c);
-	return r != 0 ? r : check_needs(c);
+	r = r != 0 ? r : project_check_directories(c);
+	r = r != 0 ? r : project_check_script(c);
+	r = r != 0 ? r : check_needs(c);
+	return r != 0 ? r : check_program(c);
 }
 
 int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
 		    const struct runtime **ret, struct refusal *refusal)
 {
-	struct check check = { .set = set, .definition = definition, .refusal = refusal };
+	struct project_check check = { .set = set, .definition = definition, .refusal = refusal };
 	int r;
 
 	r = variables_make(&check.variables, definition);

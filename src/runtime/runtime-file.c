@@ -16,14 +16,17 @@
 #define HEALTHY_USEC	(600 * USEC_PER_SEC) /* likewise */
 #define TIME_SEC_MAX	(366 * 24 * 3600)
 #define DESCRIPTION_MAX 256
+#define PRIORITY_USUAL	50
+#define PRIORITY_MAX	100
 
 struct reader {
 	struct runtime *runtime;
-	struct complaint *complaint;
+	struct complaint *complaint; /* of what is being read */
 	struct progress_patterns patterns;
 	unsigned seen;		   /* a bit for each row of keys[] */
 	unsigned exec_line;	   /* 0: there was no Exec= yet */
 	unsigned persistence_line; /* likewise */
+	unsigned preset_line;	   /* likewise */
 };
 
 struct runtime_key {
@@ -67,11 +70,11 @@ static int take_exec(struct reader *reader, const struct ini_entry *entry)
 
 	reader->exec_line = entry->line;
 	r = take_template(reader, entry, entry->value, TEMPLATE_COMMAND, exec);
-	if (r == 0 && !template_program_is_absolute(*exec))
+	if (r == 0 && !template_program_is_absolute(*exec) && !template_program_is_name(*exec))
 		return complain(
 			reader->complaint, entry->column,
 			"Exec=: the program must be an absolute path, with its first byte / or "
-			"${PROJECT}, ${SOURCE} or ${SCRIPT_PATH} first");
+			"${PROJECT}, ${SOURCE} or ${SCRIPT_PATH} first, or a name without a slash");
 	return r;
 }
 
@@ -173,6 +176,65 @@ static int take_needs_hint(struct reader *reader, const struct ini_entry *entry)
 	return take_text(reader, entry, &reader->runtime->needs_hint);
 }
 
+static int take_install(struct reader *reader, const struct ini_entry *entry)
+{
+	return take_template(reader, entry, entry->value, TEMPLATE_TEXT, &reader->runtime->install);
+}
+
+/* Puts the key before a complaint about its value, and makes its column one of the line. */
+static int complain_of_value(struct reader *reader, const struct ini_entry *entry,
+			     const struct complaint *inner)
+{
+	return complain(reader->complaint,
+			inner->column > 0 ? inner->column + entry->column - 1 : 0, "%s=: %.400s",
+			entry->key, inner->text);
+}
+
+static int take_detects(struct reader *reader, const struct ini_entry *entry)
+{
+	struct runtime *runtime = reader->runtime;
+	struct complaint inner = {};
+	int r;
+
+	if (runtime->n_detects == DETECTS_MAX)
+		return complain(reader->complaint, 0, "more than %d Detects=", DETECTS_MAX);
+	r = detect_parse(entry->value, &runtime->detects[runtime->n_detects], &inner);
+	if (r == MALFORMED)
+		return complain_of_value(reader, entry, &inner);
+	runtime->n_detects += r == 0;
+	return r;
+}
+
+static int take_detects_priority(struct reader *reader, const struct ini_entry *entry)
+{
+	const char *value = entry->value, *end = value + strlen(value);
+	uint64_t n;
+
+	if (decimal_read(value, end, &n) != end || n > PRIORITY_MAX)
+		return complain(reader->complaint, 0,
+				"DetectsPriority=%.64s: expected a number from 0 to %d", value,
+				PRIORITY_MAX);
+	reader->runtime->detects_priority = (unsigned)n;
+	return 0;
+}
+
+static int take_preset(struct reader *reader, const struct ini_entry *entry)
+{
+	struct runtime *runtime = reader->runtime;
+	struct complaint inner = {};
+
+	reader->preset_line = entry->line;
+	if (runtime->n_presets == PRESET_PATTERNS_MAX)
+		return complain(reader->complaint, 0, "more than %d Preset=", PRESET_PATTERNS_MAX);
+	if (preset_pattern_check(entry->value, &inner) != 0)
+		return complain_of_value(reader, entry, &inner);
+	runtime->presets[runtime->n_presets] = strdup(entry->value);
+	if (!runtime->presets[runtime->n_presets])
+		return -ENOMEM;
+	runtime->n_presets++;
+	return 0;
+}
+
 static int take_progress(struct reader *reader, const struct ini_entry *entry)
 {
 	struct runtime *runtime = reader->runtime;
@@ -256,6 +318,10 @@ static const struct runtime_key keys[] = {
 	{ "Environment", take_environment, .repeats = true },
 	{ "Needs", take_needs },
 	{ "NeedsHint", take_needs_hint },
+	{ "Install", take_install },
+	{ "Detects", take_detects, .repeats = true },
+	{ "DetectsPriority", take_detects_priority },
+	{ "Preset", take_preset, .repeats = true },
 	{ "Progress", take_progress, .repeats = true },
 	{ "StalledSec", take_stalled },
 	{ "Persistence", take_persistence },
@@ -307,10 +373,22 @@ static int check_persistence(struct reader *reader)
 	return 0;
 }
 
+/* A preset is looked for in the script's text, which only a path leads to. */
+static int check_presets(struct reader *reader)
+{
+	const struct runtime *runtime = reader->runtime;
+
+	if (runtime->n_presets == 0 || !runtime->script_is_name)
+		return 0;
+	reader->complaint->line = reader->preset_line;
+	return complain(reader->complaint, 0, "Preset= has no meaning with Script=name");
+}
+
 /* What can be said only when all keys are known. */
 static int check_whole(struct reader *reader)
 {
 	const struct runtime *runtime = reader->runtime;
+	int r;
 
 	reader->complaint->line = reader->exec_line;
 	if (!runtime->exec)
@@ -318,24 +396,54 @@ static int check_whole(struct reader *reader)
 	if (runtime->script_is_name && template_uses(runtime->exec, TEMPLATE_SCRIPT_PATH))
 		return complain(reader->complaint, 0,
 				"Exec=: ${SCRIPT_PATH} has no meaning with Script=name");
-	return check_persistence(reader);
+	r = check_presets(reader);
+	return r != 0 ? r : check_persistence(reader);
 }
 
-int runtime_parse(struct runtime *runtime, char *text, size_t size, struct complaint *complaint)
+/* Reads all entries; MALFORMED where one of them was, or the text is none. */
+static int read_entries(struct reader *reader, struct ini *ini, const struct complaint_sink *sink)
 {
-	struct reader reader = { .runtime = runtime, .complaint = complaint };
-	struct ini_entry entry;
+	bool malformed = false;
+
+	for (;;) {
+		struct complaint complaint = {};
+		struct ini_entry entry = {};
+		int r = ini_next(ini, &entry, &complaint);
+
+		if (r == 0 && !entry.key)
+			return malformed ? MALFORMED : 0;
+		complaint.line = r == 0 ? entry.line : complaint.line;
+		reader->complaint = &complaint;
+		r = r == 0 ? take_entry(reader, &entry) : r;
+		if (r < 0)
+			return r;
+		malformed |= r == MALFORMED;
+		if (r == MALFORMED)
+			sink->tell(&complaint, sink->userdata);
+	}
+}
+
+int runtime_parse(struct runtime *runtime, char *text, size_t size,
+		  const struct complaint_sink *sink)
+{
+	struct complaint complaint = {};
+	struct reader reader = { .runtime = runtime };
 	struct ini ini;
 	int r;
 
 	runtime->log_format = INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_SYSLOG;
 	runtime->stalled_usec = STALLED_USEC;
 	runtime->healthy_usec = HEALTHY_USEC;
-	for (r = ini_begin(&ini, text, size, complaint); r == 0;) {
-		r = ini_next(&ini, &entry, complaint);
-		if (r != 0 || !entry.key)
-			break;
-		r = take_entry(&reader, &entry);
+	runtime->detects_priority = PRIORITY_USUAL;
+	r = ini_begin(&ini, text, size, &complaint);
+	if (r == 0) {
+		r = read_entries(&reader, &ini, sink);
+		if (r != 0)
+			return r;
+		reader.complaint = &complaint;
+		r = check_whole(&reader);
 	}
-	return r != 0 ? r : check_whole(&reader);
+	if (r == MALFORMED)
+		sink->tell(&complaint, sink->userdata);
+	return r;
 }

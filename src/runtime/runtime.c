@@ -29,9 +29,14 @@ struct runtime *runtime_free(struct runtime *runtime)
 	free(runtime->environment);
 	for (size_t i = 0; i < runtime->n_progress; i++)
 		free(runtime->progress[i]);
+	for (size_t i = 0; i < runtime->n_detects; i++)
+		detect_clear(&runtime->detects[i]);
+	for (size_t i = 0; i < runtime->n_presets; i++)
+		free(runtime->presets[i]);
 	setting_list_clear(&runtime->settings);
 	template_free(runtime->exec);
 	template_free(runtime->needs);
+	template_free(runtime->install);
 	free(runtime->needs_hint);
 	free(runtime->description);
 	free(runtime->path);
@@ -81,15 +86,26 @@ static int read_file(const char *path, char **ret, size_t *ret_size, struct comp
 	return 0;
 }
 
-static void log_complaint(const struct runtime *runtime, const struct complaint *complaint)
+/* Reads a runtime that has only its name and path. 0, MALFORMED when the sink was told, -ENOMEM. */
+static int runtime_read(struct runtime *runtime, const struct complaint_sink *sink)
 {
-	if (complaint->column > 0)
-		log_error("%s:%u:%u: %s", runtime->path, complaint->line, complaint->column,
-			  complaint->text);
-	else if (complaint->line > 0)
-		log_error("%s:%u: %s", runtime->path, complaint->line, complaint->text);
-	else
-		log_error("%s: %s", runtime->path, complaint->text);
+	_cleanup_free_ char *text = NULL;
+	struct complaint complaint = {};
+	size_t size = 0;
+	int r = read_file(runtime->path, &text, &size, &complaint);
+
+	if (r == MALFORMED)
+		sink->tell(&complaint, sink->userdata);
+	return r != 0 ? r : runtime_parse(runtime, text, size, sink);
+}
+
+static void log_complaint(const struct complaint *complaint, void *userdata)
+{
+	const struct runtime *runtime = userdata;
+	char line[LOG_LINE_MAX];
+
+	complaint_format(complaint, runtime->path, line, sizeof(line));
+	log_error("%s", line);
 }
 
 static int set_add(struct runtime_set *set, struct runtime *runtime)
@@ -115,23 +131,18 @@ static int load_file(struct runtime_set *set, const char *name, const char *dire
 		     const char *file)
 {
 	_cleanup_(runtime_freep) struct runtime *runtime = NULL;
-	_cleanup_free_ char *text = NULL;
-	struct complaint complaint = {};
-	size_t size = 0;
+	struct complaint_sink sink = { .tell = log_complaint };
 	int r;
 
 	r = runtime_new(name, directory, file, &runtime);
 	if (r < 0)
 		return r;
-	r = read_file(runtime->path, &text, &size, &complaint);
-	if (r == 0)
-		r = runtime_parse(runtime, text, size, &complaint);
+	sink.userdata = runtime;
+	r = runtime_read(runtime, &sink);
 	if (r < 0)
 		return r;
 	/* A broken one stays, so that its name does not fall back to a less important file. */
 	runtime->broken = r == MALFORMED;
-	if (runtime->broken)
-		log_complaint(runtime, &complaint);
 	r = set_add(set, runtime);
 	if (r == 0)
 		(void)TAKE(runtime);
@@ -145,8 +156,8 @@ static bool is_runtime_file(const char *file)
 	return file[0] != '.' && n > suffix && streq(file + n - suffix, SUFFIX);
 }
 
-/* Takes the runtime's name out of its file's; false where that is no name. */
-static bool name_from_file(const char *directory, const char *file, char name[ID_MAX])
+/* Takes the runtime's name out of its file's, which has the suffix; false where that is no name. */
+static bool name_of_file(const char *file, char name[ID_MAX])
 {
 	size_t n = strlen(file) - strlen(SUFFIX);
 
@@ -154,7 +165,14 @@ static bool name_from_file(const char *directory, const char *file, char name[ID
 		memcpy(name, file, n);
 		name[n] = '\0';
 	}
-	if (n < ID_MAX && id_valid(name))
+	return n < ID_MAX && id_valid(name);
+}
+
+static bool name_from_file(const char *directory, const char *file, char name[ID_MAX])
+{
+	size_t n = strlen(file) - strlen(SUFFIX);
+
+	if (name_of_file(file, name))
 		return true;
 	log_warning("%s/%s: '%.*s' is no name of a runtime: lower-case letters, digits and dashes, "
 		    "a letter first; left out",
@@ -267,4 +285,51 @@ const struct setting *runtime_settings(const struct runtime *runtime, size_t *re
 {
 	*ret_n = runtime->settings.n;
 	return runtime->settings.items;
+}
+
+/* --- for people ------------------------------------------------------------------------------- */
+
+size_t runtime_set_size(const struct runtime_set *set)
+{
+	return set->n;
+}
+
+const struct runtime *runtime_set_at(const struct runtime_set *set, size_t i)
+{
+	return set->runtimes[i];
+}
+
+const char *runtime_name(const struct runtime *runtime)
+{
+	return runtime->name;
+}
+
+const char *runtime_path(const struct runtime *runtime)
+{
+	return runtime->path;
+}
+
+bool runtime_is_broken(const struct runtime *runtime)
+{
+	return runtime->broken;
+}
+
+int runtime_check_file(const char *path, const struct complaint_sink *sink)
+{
+	_cleanup_(runtime_freep) struct runtime *runtime = calloc(1, sizeof(*runtime));
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	struct complaint unnamed = {};
+	char name[ID_MAX];
+	int r;
+
+	if (!runtime || !(runtime->path = strdup(path)))
+		return -ENOMEM;
+	r = runtime_read(runtime, sink);
+	if (r < 0 || (is_runtime_file(file) && name_of_file(file, name)))
+		return r;
+	(void)complain(&unnamed, 0,
+		       "the file's name is no runtime's: lower-case letters, digits and dashes, a "
+		       "letter first, and " SUFFIX);
+	sink->tell(&unnamed, sink->userdata);
+	return MALFORMED;
 }

@@ -16,6 +16,7 @@
 #include "model/indexer.h"
 #include "model/refusal.h"
 #include "model/setting.h"
+#include "runtime/complaint.h"
 
 struct runtime;
 struct runtime_set;
@@ -30,13 +31,23 @@ struct runtime_set *runtime_set_free(struct runtime_set *set);
 DEFINE_CLEANUP(struct runtime_set, runtime_set_free);
 
 /*
+ * Fills in what a definition leaves open: an empty runtime, by what the project holds (Detects= of
+ * the runtimes' files); and for one that needs a preset an empty preset, by what the script says
+ * (Preset=). What is there stays. REFUSED (INVALID_ARGUMENT) where nothing or too much fits, or the
+ * project is not where an indexer can reach it.
+ */
+int runtime_choose(const struct runtime_set *set, struct definition *definition,
+		   struct refusal *refusal);
+
+/*
  * Finds the runtime of a definition and checks beforehand what can be checked of project_source,
  * project_dir and script under it: by their text (definition_validate_paths()); the source is an
  * absolute path; they exist, and with their links resolved stay inside the source; the script is a
  * file (executable for a runtime whose program it is); the project is not where the sandbox hides
  * it (/home, /root, /run/user, /tmp, ...). A child that has its parent's project has it by now.
- * REFUSED (INVALID_ARGUMENT) names the field and the value. An empty runtime is refused for now. On
- * success *ret is lent by the set.
+ * REFUSED (INVALID_ARGUMENT) names the field and the value. A program that is not installed is
+ * REFUSED (FAILED_PRECONDITION), with the line that installs it. On success *ret is lent by the
+ * set.
  */
 int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
 		    const struct runtime **ret, struct refusal *refusal);
@@ -48,6 +59,30 @@ bool runtime_set_is_good(const struct runtime_set *set);
 const struct runtime *runtime_set_find(const struct runtime_set *set, const char *name);
 
 const char *runtime_description(const struct runtime *runtime);
+
+/* For people: the runtimes by name, broken ones too; all is lent. */
+size_t runtime_set_size(const struct runtime_set *set);
+const struct runtime *runtime_set_at(const struct runtime_set *set, size_t i);
+const char *runtime_name(const struct runtime *runtime);
+const char *runtime_path(const struct runtime *runtime);
+bool runtime_is_broken(const struct runtime *runtime);
+
+/* The program's word as the file has it, "${SCRIPT_PATH}" too; "" for a broken one. Owned by the
+ * caller; NULL without memory. */
+char *runtime_program(const struct runtime *runtime);
+
+/*
+ * Whether its program is there: 1, 0, or -ENOMEM. A program of the project's own is always there;
+ * where its name ends with a variable, one of all that it may be.
+ */
+int runtime_is_installed(const struct runtime *runtime);
+
+/* The line that installs the program, with variables as they stand, or "" where the file has none.
+ * Owned by the caller; NULL without memory. */
+char *runtime_install(const struct runtime *runtime);
+
+/* Reads one file as the daemon would. 0, MALFORMED when the sink was told why, or -ENOMEM. */
+int runtime_check_file(const char *path, const struct complaint_sink *sink);
 
 /* Whether its indexers keep their state where [Persistence] of the configuration says. */
 bool runtime_persists(const struct runtime *runtime);

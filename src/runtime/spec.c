@@ -86,9 +86,28 @@ static int pack(Indexerd__Exec__V1__Spec *spec, const struct kv_list *environmen
 	return 0;
 }
 
+/* Puts the program's path into the place of a name: indexer-exec looks for none. */
+static int find_program(const struct runtime *runtime, const struct variables *variables,
+			char **argv, struct refusal *refusal)
+{
+	char *path;
+	int r;
+
+	if (!template_program_is_name(runtime->exec))
+		return 0;
+	r = program_find(argv[0], &path);
+	if (r == -ENOENT)
+		return program_refuse(runtime, &variables->values, argv[0], refusal);
+	if (r < 0)
+		return r;
+	free(argv[0]);
+	argv[0] = path;
+	return 0;
+}
+
 static int make_spec(const struct runtime *runtime, const struct definition *definition,
 		     const struct variables *variables, const struct kv_list *environment,
-		     uint8_t **ret, size_t *ret_size)
+		     uint8_t **ret, size_t *ret_size, struct refusal *refusal)
 {
 	Indexerd__Exec__V1__Spec spec = INDEXERD__EXEC__V1__SPEC__INIT;
 	_cleanup_(strv_freep) char **argv = NULL;
@@ -96,7 +115,8 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 	int r;
 
 	r = template_expand(runtime->exec, &variables->values, &argv, &n);
-	if (r < 0)
+	r = r != 0 ? r : find_program(runtime, variables, argv, refusal);
+	if (r != 0)
 		return r;
 	spec.indexer_id = (char *)definition->id;
 	spec.uid = (char *)definition->uid;
@@ -129,7 +149,8 @@ int runtime_make_spec(const struct runtime *runtime, const struct definition *de
 		r = make_environment(runtime, definition, &variables, runner_address, state,
 				     &environment);
 	if (r == 0)
-		r = make_spec(runtime, definition, &variables, &environment, ret, ret_size);
+		r = make_spec(runtime, definition, &variables, &environment, ret, ret_size,
+			      refusal);
 	if (r == -E2BIG)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "COMMAND_TOO_LONG", "indexer.args",
 			      "indexer.args: with runtime '%s' the command and the environment are "

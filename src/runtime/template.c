@@ -52,6 +52,7 @@ static const char *const variable_names[TEMPLATE_VARIABLES] = {
 	[TEMPLATE_PRESET] = "PRESET",
 	[TEMPLATE_ID] = "ID",
 	[TEMPLATE_NAME] = "NAME",
+	[TEMPLATE_ENV_KEYS] = "ENV_KEYS",
 	[TEMPLATE_ARGS] = "ARGS",
 };
 
@@ -124,7 +125,7 @@ static int find_variable(const struct parser *p, size_t name, size_t size,
 		}
 	return complain_at(p, p->at,
 			   "unknown variable ${%.*s} (known: PROJECT, SOURCE, DIR, SCRIPT, "
-			   "SCRIPT_PATH, PRESET, ID, NAME, ARGS)",
+			   "SCRIPT_PATH, PRESET, ID, NAME, ENV_KEYS, ARGS)",
 			   (int)MIN(size, (size_t)64), p->text + name);
 }
 
@@ -304,6 +305,35 @@ bool template_program_is_absolute(const struct template *template)
 		return template->text[part->offset] == '/';
 	return part->variable == TEMPLATE_PROJECT || part->variable == TEMPLATE_SOURCE ||
 	       part->variable == TEMPLATE_SCRIPT_PATH;
+}
+
+bool template_program_is_name(const struct template *template)
+{
+	const struct word *word = &template->words[0];
+
+	/* With text first, no value can make an option of it. */
+	if (word->n == 0 || word->condition != NO_VARIABLE ||
+	    template->parts[word->first].variable != NO_VARIABLE)
+		return false;
+	for (size_t i = word->first; i < word->first + word->n; i++) {
+		const struct part *part = &template->parts[i];
+
+		if (part->variable == NO_VARIABLE
+			    ? memchr(template->text + part->offset, '/', part->size) != NULL
+			    : part->variable != TEMPLATE_PRESET && part->variable != TEMPLATE_ID)
+			return false;
+	}
+	return true;
+}
+
+bool template_program_is_fixed(const struct template *template)
+{
+	const struct word *word = &template->words[0];
+
+	for (size_t i = word->first; i < word->first + word->n; i++)
+		if (template->parts[i].variable != NO_VARIABLE)
+			return false;
+	return true;
 }
 
 static bool is_empty(const struct template_values *values, enum template_variable variable)

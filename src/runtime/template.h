@@ -4,7 +4,7 @@
  *	${NAME}		 the variable's value; it is never split and never read as a template
  *	${NAME:+words}	 a word of its own: the words stand there where the value is not empty
  *	${ARGS}		 a word of its own: all arguments of the definition, each one word. A
- *command without it gets them at its end
+ *			 command without it gets them at its end
  *	$$		 a dollar
  *	'...' and "..."	 keep blanks together; ${NAME} acts in them too
  *
@@ -36,8 +36,9 @@ enum template_variable {
 	TEMPLATE_SCRIPT_PATH, /* absolute path of the script */
 	TEMPLATE_PRESET,
 	TEMPLATE_ID,
-	TEMPLATE_NAME, /* indexers/ID */
-	TEMPLATE_ARGS, /* no text: the arguments */
+	TEMPLATE_NAME,	   /* indexers/ID */
+	TEMPLATE_ENV_KEYS, /* names of the variables in the definition's environment, by commas */
+	TEMPLATE_ARGS,	   /* no text: the arguments */
 	TEMPLATE_VARIABLES,
 };
 
@@ -72,6 +73,15 @@ bool template_program_is(const struct template *template, enum template_variable
 
 /* Whether the command's first word is always there and always an absolute path. */
 bool template_program_is_absolute(const struct template *template);
+
+/*
+ * Whether the command's first word is always there and always a name without a slash, which may end
+ * with ${PRESET} or ${ID}: those have no slash either.
+ */
+bool template_program_is_name(const struct template *template);
+
+/* Whether the command's first word is the same for every definition. */
+bool template_program_is_fixed(const struct template *template);
 
 /*
  * Expands a command into a NULL-terminated array, owned by the caller, of *ret_n words. 0, -ENOMEM,

@@ -44,16 +44,37 @@ bool path_is_within(const char *path, const char *dir)
 	return rest && (*rest == '\0' || *rest == '/');
 }
 
+/* What an interpreter with a list of allowed variables is told: "A,B". */
+static char *join_keys(const struct kv_list *environment)
+{
+	size_t size = 1;
+	char *joined, *end;
+
+	for (size_t i = 0; i < environment->n; i++)
+		size += strlen(environment->items[i].key) + 1;
+	joined = end = malloc(size);
+	if (!joined)
+		return NULL;
+	for (size_t i = 0; i < environment->n; i++) {
+		if (i > 0)
+			*end++ = ',';
+		end = stpcpy(end, environment->items[i].key);
+	}
+	*end = '\0';
+	return joined;
+}
+
 int variables_make(struct variables *variables, const struct definition *definition)
 {
 	struct variables v = {
 		.source = path_join(definition->project_source, ""),
 		.project = path_join(definition->project_source, definition->project_dir),
+		.env_keys = join_keys(&definition->environment),
 	};
 
 	if (v.project)
 		v.script_path = path_join(v.project, definition->script);
-	if (!v.source || !v.script_path) {
+	if (!v.source || !v.script_path || !v.env_keys) {
 		variables_clear(&v);
 		return -ENOMEM;
 	}
@@ -69,6 +90,7 @@ int variables_make(struct variables *variables, const struct definition *definit
 			[TEMPLATE_PRESET] = definition->preset,
 			[TEMPLATE_ID] = definition->id,
 			[TEMPLATE_NAME] = variables->name,
+			[TEMPLATE_ENV_KEYS] = variables->env_keys,
 		},
 		.args = definition->args,
 		.n_args = definition->n_args,
@@ -81,5 +103,6 @@ void variables_clear(struct variables *variables)
 	free(variables->source);
 	free(variables->project);
 	free(variables->script_path);
+	free(variables->env_keys);
 	*variables = (struct variables){};
 }

@@ -51,16 +51,24 @@ static void try_template(const char *text, enum template_mode mode)
 	(void)template_program_is_absolute(template);
 }
 
+/* Each error has words. */
+static void count_complaint(const struct complaint *complaint, void *userdata)
+{
+	assert(complaint->text[0]);
+	++*(size_t *)userdata;
+}
+
 static void try_file(char *text, size_t size)
 {
 	struct runtime *runtime = calloc(1, sizeof(*runtime));
-	struct complaint complaint = {};
+	size_t complaints = 0;
+	const struct complaint_sink sink = { count_complaint, &complaints };
 	int r;
 
 	if (!runtime)
 		abort();
-	r = runtime_parse(runtime, text, size, &complaint);
-	assert(r == 0 ? runtime->exec != NULL : r == MALFORMED && complaint.text[0]);
+	r = runtime_parse(runtime, text, size, &sink);
+	assert(r == 0 ? runtime->exec && complaints == 0 : r == MALFORMED && complaints > 0);
 	runtime_free(runtime);
 }
 

@@ -23,6 +23,7 @@ static const struct template_values values = {
 		[TEMPLATE_PRESET] = "",
 		[TEMPLATE_ID] = "my-id",
 		[TEMPLATE_NAME] = "indexers/my-id",
+		[TEMPLATE_ENV_KEYS] = "A,B",
 	},
 	.args = args,
 	.n_args = ELEMENTSOF(args),
@@ -56,6 +57,7 @@ static void test_words(void)
 		{ "  /bin/a \t b  ", "|/bin/a|b|--x|y z|" },
 		{ "/bin/a ${SCRIPT}", "|/bin/a|a b; $(x) '${ID}'|--x|y z|" },
 		{ "/bin/a --i=${SCRIPT}x", "|/bin/a|--i=a b; $(x) '${ID}'x|--x|y z|" },
+		{ "/bin/a ${ENV_KEYS:+--env ${ENV_KEYS}}", "|/bin/a|--env|A,B|--x|y z|" },
 		{ "/bin/a ${ARGS} end", "|/bin/a|--x|y z|end|" },
 		{ "/bin/a ${ARGS} ${ARGS}", "|/bin/a|--x|y z|--x|y z|" },
 		{ "/bin/a ${ARGS:+--}", "|/bin/a|--|--x|y z|" },
@@ -174,19 +176,24 @@ static void test_program(void)
 {
 	static const struct {
 		const char *text;
-		bool absolute, script;
+		bool absolute, script, name, fixed;
 	} cases[] = {
-		{ "/bin/x ${SCRIPT_PATH}", true, false },
-		{ "${SCRIPT_PATH} x", true, true },
-		{ "${SCRIPT_PATH}.sh", true, false },
-		{ "${PROJECT}/bin/x", true, false },
-		{ "'/opt/my node' x", true, false },
-		{ "node ${SCRIPT_PATH}", false, false },
-		{ "${SCRIPT}", false, false },
-		{ "${DIR}/x", false, false },
-		{ "${ARGS}", false, false },
-		{ "'' x", false, false },
-		{ "${PRESET:+/bin/x} y", false, false },
+		{ "/bin/x ${SCRIPT_PATH}", .absolute = true, .fixed = true },
+		{ "${SCRIPT_PATH} x", .absolute = true, .script = true },
+		{ "${SCRIPT_PATH}.sh", .absolute = true },
+		{ "${PROJECT}/bin/x", .absolute = true },
+		{ "'/opt/my node' x", .absolute = true, .fixed = true },
+		{ "node ${SCRIPT_PATH}", .name = true, .fixed = true },
+		{ "sink-${PRESET} x", .name = true },
+		{ "${PRESET} x" },
+		{ "sink-${SCRIPT}" },
+		{ "bin/x", .fixed = true },
+		{ "${SCRIPT}" },
+		{ "${DIR}/x" },
+		{ "${ARGS}" },
+		{ "'' x", .fixed = true },
+		{ "${PRESET:+/bin/x} y", .fixed = true },
+		{ "${PRESET:+x} y", .fixed = true },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -196,6 +203,10 @@ static void test_program(void)
 		if (template_parse(cases[i].text, TEMPLATE_COMMAND, &template, &complaint) != 0)
 			continue;
 		ok(template_program_is_absolute(template) == cases[i].absolute, "absolute: %s",
+		   cases[i].text);
+		ok(template_program_is_name(template) == cases[i].name, "a name: %s",
+		   cases[i].text);
+		ok(template_program_is_fixed(template) == cases[i].fixed, "fixed: %s",
 		   cases[i].text);
 		ok(template_program_is(template, TEMPLATE_SCRIPT_PATH) == cases[i].script,
 		   "the script: %s", cases[i].text);
