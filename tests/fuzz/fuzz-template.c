@@ -1,7 +1,7 @@
 /*
- * Fuzz target: templates and whole runtime files. The first byte chooses which. A template that
- * parses must expand into a number of words that no value can change, and every complaint must say
- * where it is.
+ * Fuzz target: templates, whole runtime files, and scripts that a preset is looked for in. The
+ * first byte chooses which. A template that parses must expand into a number of words that no value
+ * can change, and every complaint must say where it is.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "model/validate.h"
 #include "runtime/private.h"
 #include "runtime/strv.h"
 
@@ -72,6 +73,23 @@ static void try_file(char *text, size_t size)
 	runtime_free(runtime);
 }
 
+/* What is found in a script's text is a preset, and two that are found differ. */
+static void try_script(const char *text, size_t size)
+{
+	static char *const patterns[] = { (char *)"kind: \"${PRESET}\"", (char *)"a ${PRESET} b" };
+	char *found[2] = {};
+	int r = preset_find(patterns, ELEMENTSOF(patterns), text, size, found);
+
+	assert(r == PRESET_NONE || r == PRESET_ONE || r == PRESET_SEVERAL);
+	assert(!found[0] == (r == PRESET_NONE) && !found[1] == (r != PRESET_SEVERAL));
+	assert(!found[1] || !streq(found[0], found[1]));
+	for (size_t i = 0; i < 2 && found[i]; i++) {
+		assert(found[i][0] && found[i][0] != '-' && found[i][0] != '.');
+		assert(strlen(found[i]) <= PRESET_SIZE_MAX && !strchr(found[i], '/'));
+		free(found[i]);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text;
@@ -85,6 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size - 1] = '\0';
 	if (data[0] == 'F')
 		try_file(text, size - 1);
+	else if (data[0] == 'S')
+		try_script(text, size - 1);
 	else
 		try_template(text, data[0] == 'T' ? TEMPLATE_TEXT : TEMPLATE_COMMAND);
 	free(text);

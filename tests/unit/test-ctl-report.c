@@ -23,6 +23,8 @@ static const struct option_row rows[] = {
 	{ .name = "project-source", .field = "indexer.project_source" },
 	{ .name = "project-dir", .field = "indexer.project_dir" },
 	{ .name = "script", .field = "indexer.script" },
+	{ .name = "runtime", .field = "indexer.runtime" },
+	{ .name = "preset", .field = "indexer.preset" },
 	{ .name = "arg", .field = "indexer.args" },
 	{ .name = "label", .field = "indexer.labels" },
 	{ .name = "memory-max", .field = "indexer.resources.memory_max_bytes" },
@@ -255,6 +257,16 @@ static void test_differences(void)
 	asked.project_source = got.project_source;
 	asked.project_dir = got.project_dir;
 	is_difference(&asked, &got, "--spawned-by", "another parent");
+
+	asked = (Indexerd__V1__Indexer)INDEXERD__V1__INDEXER__INIT;
+	got = asked;
+	got.restart = &always;
+	got.runtime = (char *)"apibara-sink";
+	got.preset = (char *)"console";
+	is_difference(&asked, &got, "", "what the server is to choose or to find is as it is");
+	asked.runtime = (char *)"node";
+	asked.preset = (char *)"mongo";
+	is_difference(&asked, &got, "--runtime, --preset", "unless another was asked for");
 }
 
 static void test_members(void)

@@ -49,7 +49,7 @@ for (const name of ['one', 'indexers/', 'indexers/A', 'indexers/a/b', 'things/a'
 const refusals = [
 	['a NUL in the id', { indexer_id: 'a\0b' }, 'INVALID_ARGUMENT', /indexer_id/],
 	['no indexer', { indexer: null }, 'INVALID_ARGUMENT', /indexer/],
-	['an empty runtime', { runtime: '' }, 'INVALID_ARGUMENT', /indexer\.runtime/],
+	['a file that is for no runtime', { runtime: '', script: 'plain.txt' }, 'INVALID_ARGUMENT', /indexer\.runtime/],
 	['an unknown runtime', { runtime: 'cobol' }, 'INVALID_ARGUMENT', /indexer\.runtime.*cobol/],
 	['a runtime that is a path', { runtime: '../exec' }, 'INVALID_ARGUMENT', /indexer\.runtime/],
 	['no script', { script: '' }, 'INVALID_ARGUMENT', /indexer\.script/],

@@ -111,7 +111,7 @@ test('an indexer that creates its children anew after a restart hears nothing of
 });
 
 for (const [words, told] of [
-	[[], /^indexerctl: VERB is missing\n {2}It is one of: create get list update start stop restart delete logs watch\nUsage: indexerctl \[OPTION\]\.\.\. VERB/],
+	[[], /^indexerctl: VERB is missing\n {2}It is one of: create get list update start stop restart delete logs watch runtimes\nUsage: indexerctl \[OPTION\]\.\.\. VERB/],
 	[['gett', 'x'], /^indexerctl: there is no verb 'gett'\n.*\nUsage: /],
 	[['get'], /^indexerctl get: ID is missing\nUsage: indexerctl get \[OPTION\]\.\.\. ID\n/],
 	[['create', '--script=x'], /^indexerctl create: ID is missing\nUsage: indexerctl create /],
@@ -125,6 +125,8 @@ for (const [words, told] of [
 	[['watch', 'x'], /^indexerctl watch: 'x' is one argument too many\nUsage: indexerctl watch \[OPTION\]\.\.\.\n/],
 	[['list', '--filter'], /'--filter' requires an argument\nUsage: indexerctl list /],
 	[['list', 'x'], /^indexerctl list: 'x' is one argument too many\nUsage: indexerctl list \[OPTION\]\.\.\.\n/],
+	[['runtimes', 'check'], /^indexerctl runtimes: FILE is missing\n$/],
+	[['runtimes', 'list'], /^indexerctl runtimes: 'list' is not 'check FILE\.\.\.'\n$/],
 	[['logs', '--folow', 'x'], /'--folow'\nUsage: indexerctl logs .*\n'indexerctl logs --help' shows more\.\n$/],
 	[['list', '--timeout=x'], /--timeout=x: .* is expected\nUsage: indexerctl list /],
 ])
@@ -203,7 +205,7 @@ test('completion and manual know each verb and each option', () => {
 	const manual = run('zcat /usr/share/man/man1/indexerctl.1.gz').replaceAll('\\-', '-');
 	const verbs = ctl(['--help']).stdout.match(/^ {2}[a-z]+(?= )/mg).map((verb) => verb.trim());
 	const knows = (text, word) => new RegExp(`(^|[^a-z-])${word}([^a-z-]|$)`, 'm').test(text);
-	assert.ok(verbs.includes('create') && verbs.length === 10);
+	assert.ok(verbs.includes('create') && verbs.length === 11);
 	for (const verb of verbs) {
 		const options = ctl([verb, '--help']).stdout.match(/--[a-z-]+/g);
 		assert.ok(options.includes('--address'));
@@ -256,7 +258,6 @@ for (const [option, value] of [
 	['project-source', '/srv/none'],
 	['script', '../main.sh'],
 	['runtime', 'cobol'],
-	['runtime', ''],
 	['env', 'INDEXER_ID=x'],
 	['label', 'a b=x'],
 	['memory-max', '1'],
@@ -272,6 +273,12 @@ for (const [option, value] of [
 		assert.equal(get('strict').etag, before.etag);
 		assert.equal(ctl(['update', 'strict', '--label=a=1', `--etag=${before.etag}`]).code, 0);
 	});
+
+test('update --runtime= has it chosen anew: what comes out as before is no change', () => {
+	create('anew', good());
+	assert.deepEqual(ctl(['update', 'anew', '--runtime=']), { code: 0, stdout: 'indexers/anew RUNNING: unchanged\n', stderr: '' });
+	assert.equal(get('anew').runtime, 'exec');
+});
 
 test('update of what is stopped leaves it so; of what has failed, it can mend it', () => {
 	const source = project({ 'main.sh': SLEEPER, 'bad.sh': '#!/bin/none\n' });
