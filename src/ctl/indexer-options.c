@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
+#include "ctl/environment-file.h"
 #include "ctl/indexer-options.h"
 #include "ctl/verb.h"
 #include "model/validate.h"
@@ -56,6 +57,11 @@ static int take_entry(char *value, void *field)
 	return r;
 }
 
+static int take_environment_file(char *path, void *field)
+{
+	return environment_file_read(path, take_entry, field);
+}
+
 static int take_key(char *key, void *field)
 {
 	struct map_options *map = field;
@@ -91,6 +97,10 @@ const struct option_row indexer_option_rows[] = {
 	  "indexer.args" },
 	{ "env", 0, "KEY=VALUE", take_entry, AT(environment), "KEY=VALUE",
 	  "variable of the environment (repeatable)", "indexer.environment" },
+	/* The field is --env's. */
+	{ "env-file", 0, "FILE", take_environment_file, AT(environment),
+	  "a file of KEY=VALUE lines",
+	  "variables from a file, or - for stdin: others see the options (repeatable)" },
 	{ "label", 0, "KEY=VALUE", take_entry, AT(labels), "KEY=VALUE", "label (repeatable)",
 	  "indexer.labels" },
 	{ "memory-max", 0, "BYTES", take_size, AT(memory_max), "a size such as 512M",

@@ -36,7 +36,7 @@ void indexer_options_clear(void *options);
  */
 #define UPDATE_OPTIONS_OWN 4
 #define CREATE_OPTIONS_OWN 1
-#define COMMON_OPTIONS	   14
+#define COMMON_OPTIONS	   15
 #define UPDATE_OPTIONS	   (UPDATE_OPTIONS_OWN + COMMON_OPTIONS)
 #define CREATE_OPTIONS	   (COMMON_OPTIONS + CREATE_OPTIONS_OWN)
 extern const struct option_row
