@@ -11,6 +11,7 @@
 #include "ctl/difference.h"
 #include "ctl/json.h"
 #include "model/backoff.h"
+#include "model/secret.h"
 
 /* A restart with what it points to; it must not be moved. */
 struct full_restart {
@@ -88,6 +89,24 @@ static bool is_same(const json_t *a, const json_t *b, const char *field)
 	return x == y || json_equal(x, y); /* both are NULL where both have the default */
 }
 
+/* A value that the server does not show cannot be compared, and is taken for the one asked for. */
+static int pass_over_redacted(json_t *asked, const json_t *got)
+{
+	json_t *environment = json_object_get(asked, "environment"), *value;
+	const char *key;
+
+	json_object_foreach(environment, key, value)
+	{
+		const json_t *shown = json_object_get(json_object_get(got, "environment"), key);
+		const char *text = json_string_value(shown);
+
+		if (text && streq(text, SECRET_REDACTED) &&
+		    json_object_set_new(environment, key, json_string(text)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int difference_options(const Indexerd__V1__Indexer *asked, const Indexerd__V1__Indexer *got,
 		       const struct option_table *options, char **ret)
 {
@@ -102,6 +121,8 @@ int difference_options(const Indexerd__V1__Indexer *asked, const Indexerd__V1__I
 	present.restart = &present_restart.restart;
 	if (r == 0)
 		r = json_from_message(&present.base, &b);
+	if (r == 0)
+		r = pass_over_redacted(a, b);
 	for (size_t i = 0; i < options->n && r == 0; i++) {
 		char *longer;
 

@@ -16,22 +16,41 @@
 #include "ctl/indexer-options.h"
 #include "ctl/outcome.h"
 
-/* Whether anything differs that the process has to see. */
-static int differs_inside(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
-			  bool *ret)
+/* Whether anything that is shown differs, but for the etag, or with_labels for the labels as well.
+ */
+static int differs(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
+		   bool with_labels, bool *ret)
 {
 	const struct option_table options = { .rows = update_option_rows, .n = UPDATE_OPTIONS };
 	Indexerd__V1__Indexer a = *before, b = *after;
 	_cleanup_free_ char *differences = NULL;
 	int r;
 
-	a.n_labels = b.n_labels = 0;
+	if (!with_labels)
+		a.n_labels = b.n_labels = 0;
 	a.etag = b.etag = (char *)"";
 	r = difference_options(&a, &b, &options, &differences);
 	if (r < 0)
 		return r;
 	*ret = !isempty(differences);
 	return 0;
+}
+
+/*
+ * Whether anything differs that the process has to see. Where nothing does that is shown, it is a
+ * value that is not.
+ */
+static int differs_inside(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
+			  bool *ret)
+{
+	bool shown;
+	int r = differs(before, after, false, ret);
+
+	if (r == 0 && !*ret) {
+		r = differs(before, after, true, &shown);
+		*ret = !shown;
+	}
+	return r;
 }
 
 static char *tell_restart(const Indexerd__V1__Indexer__Status *before,

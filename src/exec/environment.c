@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/util.h"
+#include "exec/credential.h"
 #include "exec/environment.h"
 
 /* stdout is no longer the journal, and who reports to systemd is the helper. */
@@ -76,27 +77,52 @@ static int put_inherited(char **environment, char *const *inherited)
 	return 0;
 }
 
-static int put_spec(char **environment, const spec_t *spec)
+/* Makes "KEY=value"; *text is the caller's. */
+static int make_variable(const Indexerd__Exec__V1__Variable *variable, const char *directory,
+			 char **text, struct environment_problem *problem)
+{
+	_cleanup_free_ char *named = NULL;
+	const char *name = variable->credential;
+	int r = 0;
+
+	if (*name) {
+		*problem = (struct environment_problem){ .variable = variable };
+		r = variable->is_path ? credential_file(directory, name, &named, &problem->words)
+				      : credential_value(directory, name, &named, &problem->words);
+	}
+	if (r < 0)
+		return r;
+	problem->variable = NULL;
+	return asprintf(text, "%s=%s", variable->key, *name ? named : variable->value) < 0 ? -ENOMEM
+											   : 0;
+}
+
+static int put_spec(char **environment, const spec_t *spec, const char *directory,
+		    struct environment_problem *problem)
 {
 	for (size_t i = 0; i < spec->n_environment; i++) {
 		const Indexerd__Exec__V1__Variable *variable = spec->environment[i];
 		char *text;
+		int r;
 
 		if (is_one_of(reserved, ELEMENTSOF(reserved), variable->key, strlen(variable->key)))
 			continue;
-		if (asprintf(&text, "%s=%s", variable->key, variable->value) < 0)
-			return -ENOMEM;
+		r = make_variable(variable, directory, &text, problem);
+		if (r < 0)
+			return r;
 		put(environment, text);
 	}
 	return 0;
 }
 
-int environment_build(char *const *inherited, const spec_t *spec, char ***ret)
+int environment_build(char *const *inherited, const spec_t *spec, const char *directory,
+		      char ***ret, struct environment_problem *problem)
 {
 	_cleanup_(environment_freep) char **environment = NULL;
 	size_t n = spec->n_environment + 1;
 	int r;
 
+	*problem = (struct environment_problem){};
 	for (char *const *p = inherited; *p; p++)
 		n++;
 	environment = calloc(n, sizeof(*environment));
@@ -105,7 +131,7 @@ int environment_build(char *const *inherited, const spec_t *spec, char ***ret)
 	r = put_inherited(environment, inherited);
 	if (r < 0)
 		return r;
-	r = put_spec(environment, spec);
+	r = put_spec(environment, spec, directory, problem);
 	if (r < 0)
 		return r;
 	*ret = TAKE(environment);

@@ -94,6 +94,22 @@ static void launch_clear(void *userdata)
 	pause_clear(&launch->pause);
 }
 
+static int make_environment(struct launch *launch, const char *directory)
+{
+	struct environment_problem problem;
+	int r = environment_build(environ, launch->spec, directory, &launch->environment, &problem);
+
+	if (r >= 0)
+		return EXIT_SUCCESS;
+	if (!problem.variable) {
+		complain(launch, -r, "cannot make the environment: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	complain(launch, -r, "cannot make the variable %s of the credential %s: %s",
+		 problem.variable->key, problem.variable->credential, problem.words);
+	return EXIT_CODE_CREDENTIALS;
+}
+
 static int load(struct launch *launch)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *problem;
@@ -119,12 +135,7 @@ static int load(struct launch *launch)
 		return EXIT_FAILURE;
 	}
 	memcpy(launch->argv, launch->spec->argv, launch->spec->n_argv * sizeof(*launch->argv));
-	r = environment_build(environ, launch->spec, &launch->environment);
-	if (r < 0) {
-		complain(launch, -r, "cannot make the environment: %s", strerror(-r));
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
+	return make_environment(launch, directory);
 }
 
 static int be_alone(struct launch *launch)

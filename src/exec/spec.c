@@ -11,10 +11,11 @@
 #include "common/util.h"
 #include "exec/format.h"
 #include "exec/native.h"
+#include "exec/read.h"
 #include "exec/spec.h"
 #include "model/id.h"
+#include "model/secret.h"
 
-#define SPEC_NAME     "spec"
 #define SPEC_SIZE_MAX (1024 * 1024)
 #define VARIABLES_MAX 4096
 
@@ -38,6 +39,20 @@ int spec_patterns(const spec_t *spec, struct progress_patterns *ret)
 	return r;
 }
 
+/* What is wrong with its variables, in words; NULL if nothing. */
+static const char *environment_problem(const spec_t *spec)
+{
+	for (size_t i = 0; i < spec->n_environment; i++) {
+		const Indexerd__Exec__V1__Variable *variable = spec->environment[i];
+
+		if (isempty(variable->key) || strchr(variable->key, '='))
+			return "its environment has a variable without a proper name";
+		if (*variable->credential && !reference_name_is_valid(variable->credential))
+			return "its environment names a credential that is none";
+	}
+	return NULL;
+}
+
 /* What is wrong with a spec, in words; NULL if nothing. */
 static const char *spec_problem(const spec_t *spec)
 {
@@ -55,10 +70,7 @@ static const char *spec_problem(const spec_t *spec)
 		return "its progress has a pattern that is none, or too many";
 	if (spec->n_environment > VARIABLES_MAX)
 		return "its environment has too many variables";
-	for (size_t i = 0; i < spec->n_environment; i++)
-		if (isempty(spec->environment[i]->key) || strchr(spec->environment[i]->key, '='))
-			return "its environment has a variable without a proper name";
-	return NULL;
+	return environment_problem(spec);
 }
 
 int spec_parse(const void *data, size_t size, spec_t **ret, const char **ret_problem)
@@ -74,23 +86,6 @@ int spec_parse(const void *data, size_t size, spec_t **ret, const char **ret_pro
 	return 0;
 }
 
-/* Reads up to `size` bytes; returns how many there were. */
-static ssize_t read_all(int fd, char *buffer, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size) {
-		ssize_t r = read(fd, buffer + n, size - n);
-
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		if (r == 0)
-			break;
-		n += (size_t)MAX(r, 0);
-	}
-	return (ssize_t)n;
-}
-
 int spec_load(const char *directory, spec_t **ret, const char **ret_problem)
 {
 	_cleanup_close_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
@@ -99,7 +94,7 @@ int spec_load(const char *directory, spec_t **ret, const char **ret_problem)
 
 	if (dir < 0)
 		return -errno;
-	fd = openat(dir, SPEC_NAME, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(dir, SPEC_CREDENTIAL, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	data = malloc(SPEC_SIZE_MAX + 1);

@@ -172,6 +172,7 @@ void config_init(struct config *config)
 				   .log_priority = LOG_INFO,
 				   .drain_usec = DRAIN_DEFAULT_SEC * USEC_PER_SEC,
 				   .limits = rpc_limits_default,
+				   .secrets = secret_rules_default,
 				   .persistence = { .backend = BACKEND_FS },
 				   .clear_timeout_usec = CLEAR_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC };
 }
@@ -180,6 +181,7 @@ void config_clear(struct config *config)
 {
 	rights_rules_clear(&config->rules);
 	tls_files_clear(&config->tls);
+	secret_rules_clear(&config->secrets);
 	persistence_clear(&config->persistence);
 	free(TAKE(config->abandoned));
 	free((char *)config->log.log_namespace);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "manager/manager.h"
+#include "model/secret.h"
 #include "rpc/rights.h"
 #include "rpc/server.h"
 #include "rpc/tls.h"
@@ -21,6 +22,7 @@ struct config {
 	uint64_t drain_usec; /* how long calls may go on after SIGTERM */
 	struct rpc_limits limits;
 	struct rights_rules rules;
+	struct secret_rules secrets;	/* owned */
 	struct tls_files tls;		/* owned strings; NULL where they are not given */
 	struct persistence persistence; /* owned */
 	char *abandoned;		/* addresses with blanks between; owned, or NULL */

@@ -39,6 +39,7 @@ enum type {
 	TYPE_ADDRESS,
 	TYPE_ADDRESSES,
 	TYPE_CREDENTIAL,
+	TYPE_PATTERNS,
 };
 
 struct key {
@@ -83,6 +84,8 @@ static const struct key keys[] = {
 	{ "Persistence", "Credential", TYPE_CREDENTIAL, AT(persistence.credential) },
 	{ "Persistence", "TimeoutSec", TYPE_SECONDS, AT(clear_timeout_usec), 1, 60 },
 	{ "Persistence", "Abandoned", TYPE_ADDRESSES, AT(abandoned) },
+	{ "Secrets", "Credentials", TYPE_PATTERNS, AT(secrets.credentials) },
+	{ "Secrets", "Redact", TYPE_PATTERNS, AT(secrets.redact) },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
 	{ "Access", "Groups", TYPE_GROUPS, AT(rules.groups), .given = AT(rules.groups_given) },
 	{ "Access", "ReadOnlyUsers", TYPE_USERS, AT(rules.read_only_users) },
@@ -224,6 +227,8 @@ static int set(const struct key *key, const char *value, const char *where, stru
 		return add_addresses(value, where, target);
 	case TYPE_CREDENTIAL:
 		return set_string(value, credential_name_is_valid(value), target);
+	case TYPE_PATTERNS:
+		return names_to_patterns(value, target);
 	}
 	assert(false);
 }
@@ -266,6 +271,11 @@ static void log_wanted(const struct key *key, const char *where)
 		log_error("%s: %s= wants the name of a credential, at most %d letters, digits and "
 			  "characters of ._-",
 			  where, key->name, BACKEND_CREDENTIAL_MAX - 1);
+		break;
+	case TYPE_PATTERNS:
+		log_error("%s: %s= wants patterns of at most %d bytes with blanks between, in "
+			  "which * is any text and ? any one byte",
+			  where, key->name, SECRET_PATTERN_MAX);
 		break;
 	case TYPE_ADDRESS: /* told already */
 	case TYPE_ADDRESSES:

@@ -206,11 +206,13 @@ static int setup(struct daemon *daemon)
 		.abandoned = daemon->config.abandoned,
 		.clear_socket = CLEAR_SOCKET,
 		.clear_timeout_usec = daemon->config.clear_timeout_usec,
+		.secrets = &daemon->config.secrets,
 	};
 	struct rpc_server_config server = {
 		.limits = &daemon->config.limits,
 		.rules = &daemon->config.rules,
 		.tls = &daemon->config.tls,
+		.secrets = &daemon->config.secrets,
 	};
 	const struct journal_source source = { .log_namespace = daemon->config.log.log_namespace };
 	int r = journal_catch_bus_errors();

@@ -104,3 +104,18 @@ int names_to_list(const char *value, struct name_list *list)
 	}
 	return r;
 }
+
+int names_to_patterns(const char *value, struct secret_patterns *patterns)
+{
+	_cleanup_free_ char *copy = strdup(value);
+	char *text = copy, *word;
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	if (!*value)
+		return secret_patterns_add(patterns, "");
+	while (r == 0 && (r = next_word(&text, &word)) > 0)
+		r = secret_patterns_add(patterns, word);
+	return r;
+}

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "model/secret.h"
 #include "rpc/rights.h"
 
 /*
@@ -20,3 +21,7 @@ int names_to_ids(const char *value, bool groups, const char *where, struct id_li
 
 /* Subjects, as they are. 0, -ENOMEM, or -EINVAL also where one is longer than SUBJECT_MAX - 1. */
 int names_to_list(const char *value, struct name_list *list);
+
+/* Patterns; an empty value takes the defaults back, too. 0, -ENOMEM, or -EINVAL where one is longer
+ * than SECRET_PATTERN_MAX. */
+int names_to_patterns(const char *value, struct secret_patterns *patterns);

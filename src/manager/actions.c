@@ -294,7 +294,8 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	if (!runtime)
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "RUNTIME_UNKNOWN", "indexer.runtime",
 			      "the runtime \"%s\" is no longer there", definition->runtime);
-	r = persistence_variables(runtime, definition, &state, refusal);
+	r = secrets_check_allowed(manager, definition, refusal);
+	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
 		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
 					  &state, &entry->spec.data, &entry->spec.size, refusal);
@@ -340,6 +341,7 @@ static int send_start(struct entry *entry)
 	const struct manager *manager = entry->manager;
 	const struct definition *definition = entry->row.definition;
 	const struct runtime *runtime = runtime_set_find(manager->runtimes, definition->runtime);
+	_cleanup_(kv_list_clear) struct kv_list plain = {}, encrypted = {};
 	_cleanup_free_ char *description = NULL, *credential = NULL;
 	char unit[UNIT_MAX_SIZE], lineage[LINEAGE_MAX];
 	struct unit_plan plan = {
@@ -354,8 +356,13 @@ static int send_start(struct entry *entry)
 		.resources = definition->resources,
 		.restart = definition->restart,
 		.backoff = definition->backoff,
+		.credentials = &plain,
+		.encrypted = &encrypted,
 	};
+	int r = secrets_sort(definition, &plain, &encrypted);
 
+	if (r < 0)
+		return r;
 	unit_from_id(definition->id, unit);
 	entry_lineage(entry, lineage);
 	credential = credential_path(manager->config.credentials_dir, definition->uid,

@@ -133,12 +133,13 @@ static int replace(struct entry *entry, struct definition *next, struct spec *sp
 }
 
 /* The definition that follows, checked as far as it differs; NONE where it does not. */
-static int make_next(const struct entry *entry, const struct update *update,
-		     struct definition **ret, struct spec *spec, enum difference *difference,
-		     struct refusal *refusal)
+static int make_next(const struct entry *entry, const struct entry *caller,
+		     const struct update *update, struct definition **ret, struct spec *spec,
+		     enum difference *difference, struct refusal *refusal)
 {
 	_cleanup_(definition_unrefp) struct definition *next = NULL;
-	int r = update_apply(update, entry->row.definition, &next, refusal);
+	const struct definition *base = entry->row.definition;
+	int r = update_apply(update, base, &next, refusal);
 
 	r = r != 0 ? r : inherit_project(next, entry->parent);
 	r = r != 0 ? r : definition_validate(next, refusal);
@@ -146,21 +147,24 @@ static int make_next(const struct entry *entry, const struct update *update,
 	r = r != 0 ? r : runtime_choose(entry->manager->runtimes, next, refusal);
 	if (r != 0)
 		return r;
-	*difference = definition_compare(entry->row.definition, next);
+	*difference = definition_compare(base, next);
 	if (*difference == DIFFERENCE_INSIDE)
+		r = secrets_check(entry->manager, caller, base, next, refusal);
+	if (r == 0 && *difference == DIFFERENCE_INSIDE)
 		r = make_ready(entry->manager, next, spec, refusal);
 	if (r == 0)
 		*ret = TAKE(next);
 	return r;
 }
 
-static int update(struct entry *entry, const struct update *request, enum update_effect *effect,
-		  manager_done *done, void *userdata, struct refusal *refusal)
+static int update(struct entry *entry, const struct entry *caller, const struct update *request,
+		  enum update_effect *effect, manager_done *done, void *userdata,
+		  struct refusal *refusal)
 {
 	_cleanup_(definition_unrefp) struct definition *next = NULL;
 	_cleanup_(spec_clear) struct spec spec = {};
 	enum difference difference;
-	int r = make_next(entry, request, &next, &spec, &difference, refusal);
+	int r = make_next(entry, caller, request, &next, &spec, &difference, refusal);
 
 	if (r != 0)
 		return r;
@@ -183,10 +187,11 @@ void manager_update(struct manager *manager, const struct caller *caller, const 
 		    void *userdata)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
-	struct entry *entry;
-	int r = find_to_change(manager, caller, id, &entry, &refusal);
+	struct entry *entry, *own;
+	int r = caller_entry(manager, caller, &own, &refusal);
 
-	r = r != 0 ? r : update(entry, request, effect, done, userdata, &refusal);
+	r = r != 0 ? r : find_to_change(manager, caller, id, &entry, &refusal);
+	r = r != 0 ? r : update(entry, own, request, effect, done, userdata, &refusal);
 	if (r != 0)
 		call_refuse(r, &refusal, done, userdata);
 }

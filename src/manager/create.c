@@ -126,6 +126,7 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
 	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, refusal);
+	r = r != 0 ? r : secrets_check(manager, caller, NULL, definition, refusal);
 	r = r != 0 ? r : set_server_fields(definition);
 	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
 	r = r != 0 ? r : add_new(manager, definition, &spec, &entry, refusal);

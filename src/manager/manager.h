@@ -18,6 +18,7 @@
 #include "model/indexer.h"
 #include "model/persistence.h"
 #include "model/refusal.h"
+#include "model/secret.h"
 #include "model/snapshot.h"
 #include "model/update.h"
 #include "systemd/unit-log.h"
@@ -51,6 +52,7 @@ struct manager_config {
 	const char *abandoned;		/* addresses of back ends that are gone for good, or NULL */
 	const char *clear_socket;	/* of indexer-clear */
 	uint64_t clear_timeout_usec;	/* of one try to clear a key */
+	const struct secret_rules *secrets; /* lent; NULL: no credential may be named */
 };
 
 /* How many calls that change something may wait at once; one more is RESOURCE_EXHAUSTED. */

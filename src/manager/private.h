@@ -264,6 +264,22 @@ int persistence_variables(const struct runtime *runtime, const struct definition
 bool entry_has_store(const struct entry *entry);
 void act_clear_store(struct entry *entry);
 
+/* secrets.c: each returns 0, REFUSED with the refusal filled, or a negative errno */
+/*
+ * Checks the environment of a new definition, or with `base` of one that follows from it: values
+ * that were left out stand for none, credentials must be allowed, and an indexer as caller (`own`;
+ * NULL for a person) names none that it does not have itself.
+ */
+int secrets_check(const struct manager *manager, const struct entry *own,
+		  const struct definition *base, const struct definition *definition,
+		  struct refusal *refusal);
+/* Whether the rules, which may be others than when it was made, allow all credentials of it. */
+int secrets_check_allowed(const struct manager *manager, const struct definition *definition,
+			  struct refusal *refusal);
+/* Sorts the credentials of a definition by the store that has them, as keys. 0 or -ENOMEM. */
+int secrets_sort(const struct definition *definition, struct kv_list *ret_plain,
+		 struct kv_list *ret_encrypted);
+
 /* quota.c */
 /* Refuses the new indexer that would be one too many of its tree, or of its creator's. */
 int check_quotas(const struct manager *manager, const struct definition *definition,

@@ -62,6 +62,11 @@ void exit_describe(const struct exit_record *record, char buffer[EXIT_TEXT_MAX])
 	else if (record->code == EXIT_CODE_CHDIR && record->reason == EXIT_REASON_START_FAILED)
 		(void)snprintf(buffer, EXIT_TEXT_MAX,
 			       "the project's directory or script cannot be used");
+	else if (record->code == EXIT_CODE_CREDENTIALS &&
+		 record->reason == EXIT_REASON_START_FAILED)
+		(void)snprintf(
+			buffer, EXIT_TEXT_MAX,
+			"its credentials cannot be read or decrypted, or are more than 1 MiB");
 	else if (record->signal)
 		(void)snprintf(buffer, EXIT_TEXT_MAX, "killed by SIG%s%s", name ? name : "?", why);
 	else if (record->reason == EXIT_REASON_START_FAILED && record->code)

@@ -11,6 +11,7 @@
 #define EXIT_CODE_CONFIGURATION 78  /* EX_CONFIG of sysexits.h; Apibara's sinks use it so */
 #define EXIT_CODE_CHDIR		200 /* as systemd.exec(5) has it; indexer-exec uses both */
 #define EXIT_CODE_EXEC		203
+#define EXIT_CODE_CREDENTIALS	243 /* systemd's own, and indexer-exec's */
 
 /*
  * The status texts of a unit, STATUS= of sd_notify(3): before READY=1, which comes just before the

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "common/util.h"
+#include "model/secret.h"
 #include "model/update.h"
 
 /* The fields that are one string each. */
@@ -119,6 +120,20 @@ static int merge_list(struct kv_list *to, const struct kv_list *base, const stru
 	return r;
 }
 
+/* What was read with its secrets left out, and is sent back, leaves them as they are. */
+static int keep_redacted(struct kv_list *to, const struct kv_list *base)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < to->n; i++) {
+		const char *value = kv_list_get(base, to->items[i].key);
+
+		if (value && streq(to->items[i].value, SECRET_REDACTED))
+			r = kv_list_set(to, to->items[i].key, value);
+	}
+	return r;
+}
+
 /* What no update changes. */
 static int copy_identity(struct definition *to, const struct definition *base)
 {
@@ -146,9 +161,10 @@ static int merge(const struct update *update, const struct definition *base, str
 	r = r < 0 ? r
 		  : merge_list(&to->labels, &base->labels, &changes->labels,
 			       mask->fields & MASK_LABELS, &mask->labels);
-	return r < 0 ? r
-		     : merge_list(&to->environment, &base->environment, &changes->environment,
-				  mask->fields & MASK_ENVIRONMENT, &mask->environment);
+	r = r < 0 ? r
+		  : merge_list(&to->environment, &base->environment, &changes->environment,
+			       mask->fields & MASK_ENVIRONMENT, &mask->environment);
+	return r < 0 ? r : keep_redacted(&to->environment, &base->environment);
 }
 
 int update_apply(const struct update *update, const struct definition *base,

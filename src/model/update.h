@@ -26,6 +26,7 @@ enum difference {
 
 /*
  * Makes the definition that follows from `base`; its generation and update_time are still base's.
+ * A variable that is set and shall be SECRET_REDACTED keeps its value.
  * REFUSED: ABORTED (ETAG_MISMATCH: indexer.etag), INVALID_ARGUMENT (FIELD_IMMUTABLE:
  * indexer.spawned_by). The caller owns *ret.
  */

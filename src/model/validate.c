@@ -8,24 +8,29 @@
 
 #include <stdio.h>
 
+#include "model/persistence.h"
+#include "model/secret.h"
+
 #define LOWER	"abcdefghijklmnopqrstuvwxyz"
 #define UPPER	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS	"0123456789"
 #define LETTERS LOWER UPPER
 
-/* Long enough for a field's name with as much of a key as a person reads. */
-#define FIELD_SIZE 160
-
 #define refuse_field(refusal, reason, field, format, ...)                                          \
 	refuse(refusal, CODE_INVALID_ARGUMENT, reason, field, "%s" format, field, __VA_ARGS__)
 
 /* Writes e.g. `indexer.labels["a"]`, or `indexer.args[3]` where there is no key. */
-static void name_member(char field[FIELD_SIZE], const char *list, const char *key, size_t i)
+static void name_member(char field[MEMBER_FIELD_MAX], const char *list, const char *key, size_t i)
 {
 	if (key)
-		snprintf(field, FIELD_SIZE, "indexer.%s[\"%.128s\"]", list, key);
+		snprintf(field, MEMBER_FIELD_MAX, "indexer.%s[\"%.128s\"]", list, key);
 	else
-		snprintf(field, FIELD_SIZE, "indexer.%s[%zu]", list, i);
+		snprintf(field, MEMBER_FIELD_MAX, "indexer.%s[%zu]", list, i);
+}
+
+void environment_field(char field[MEMBER_FIELD_MAX], const char *key)
+{
+	name_member(field, "environment", key, 0);
 }
 
 bool label_key_valid(const char *key)
@@ -39,7 +44,7 @@ bool label_key_valid(const char *key)
 static int check_labels(const struct definition *definition, struct refusal *refusal)
 {
 	const struct kv_list *labels = &definition->labels;
-	char field[FIELD_SIZE];
+	char field[MEMBER_FIELD_MAX];
 
 	if (labels->n > LABELS_MAX)
 		return refuse_field(refusal, "TOO_MANY_LABELS", "indexer.labels",
@@ -89,10 +94,47 @@ bool environment_key_reserved(const char *key)
 	return false;
 }
 
+/* Whether the credential is named for the first time, by the variables up to this one. */
+static bool is_first_of_name(const struct kv_list *environment, size_t i, const char *name)
+{
+	const struct kv_list before = { .items = environment->items, .n = i };
+
+	return !environment_names(&before, name);
+}
+
+/* The values of references. No value is in the words: it may be a secret that was mistaken for one.
+ */
+static int check_references(const struct kv_list *environment, struct refusal *refusal)
+{
+	char field[MEMBER_FIELD_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < environment->n; i++) {
+		const struct kv *variable = &environment->items[i];
+		const char *name;
+
+		if (reference_parse(variable->value, &name) == REFERENCE_NONE)
+			continue;
+		environment_field(field, variable->key);
+		if (!reference_name_is_valid(name))
+			return refuse_field(refusal, "CREDENTIAL_INVALID", field,
+					    ": no credential's name follows the colon; it is 1 to "
+					    "%d of A-Z a-z 0-9 _ - . and does not begin with a "
+					    "dot, and '" SPEC_CREDENTIAL "' is indexerd's own",
+					    BACKEND_CREDENTIAL_MAX - 1);
+		n += is_first_of_name(environment, i, name);
+		if (n > CREDENTIALS_MAX)
+			return refuse_field(refusal, "ENVIRONMENT_TOO_LARGE", field,
+					    ": more than %d credentials are named",
+					    CREDENTIALS_MAX);
+	}
+	return 0;
+}
+
 static int check_environment(const struct definition *definition, struct refusal *refusal)
 {
 	const struct kv_list *environment = &definition->environment;
-	char field[FIELD_SIZE];
+	char field[MEMBER_FIELD_MAX];
 	size_t size = 0;
 
 	if (environment->n > ENVIRONMENT_MAX)
@@ -115,12 +157,12 @@ static int check_environment(const struct definition *definition, struct refusal
 	if (size > ENVIRONMENT_SIZE_MAX)
 		return refuse_field(refusal, "ENVIRONMENT_TOO_LARGE", "indexer.environment",
 				    ": %zu bytes in all; at most %d", size, ENVIRONMENT_SIZE_MAX);
-	return 0;
+	return check_references(environment, refusal);
 }
 
 static int check_args(const struct definition *definition, struct refusal *refusal)
 {
-	char field[FIELD_SIZE];
+	char field[MEMBER_FIELD_MAX];
 	size_t size = 0;
 
 	if (definition->n_args > ARGS_MAX)

@@ -46,6 +46,11 @@ int definition_validate_paths(const struct definition *definition, struct refusa
  */
 bool source_is_remote(const char *source);
 
+/* Writes a variable's field, `indexer.environment["KEY"]`, with as much of a key as a person reads.
+ */
+#define MEMBER_FIELD_MAX 160
+void environment_field(char field[MEMBER_FIELD_MAX], const char *key);
+
 /* Whether it is [A-Za-z_][A-Za-z0-9_]* of at most ENVIRONMENT_KEY_MAX bytes. */
 bool environment_key_valid(const char *key);
 

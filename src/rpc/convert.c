@@ -231,18 +231,23 @@ static bool write_duration(uint64_t usec, struct arena *arena, Google__Protobuf_
 	return true;
 }
 
+/* Secrets are in one of the maps only, and are left out there. */
 static bool write_map(const struct kv_list *list, const ProtobufCMessageDescriptor *descriptor,
-		      struct arena *arena, map_entry ***ret, size_t *ret_n)
+		      const struct secret_rules *rules, struct arena *arena, map_entry ***ret,
+		      size_t *ret_n)
 {
 	map_entry **pointers = arena_alloc(arena, list->n * sizeof(*pointers));
 	map_entry *entries = arena_alloc(arena, list->n * sizeof(*entries));
+	bool is_environment = descriptor == &indexerd__v1__indexer__environment_entry__descriptor;
 
 	if (!pointers || !entries)
 		return false;
 	for (size_t i = 0; i < list->n; i++) {
 		protobuf_c_message_init(descriptor, &entries[i]);
 		entries[i].key = list->items[i].key;
-		entries[i].value = list->items[i].value;
+		entries[i].value = is_environment
+					   ? (char *)environment_shown(rules, &list->items[i])
+					   : list->items[i].value;
 		pointers[i] = &entries[i];
 	}
 	*ret = pointers;
@@ -250,8 +255,8 @@ static bool write_map(const struct kv_list *list, const ProtobufCMessageDescript
 	return true;
 }
 
-static bool write_fields(const struct definition *definition, struct arena *arena,
-			 Indexerd__V1__Indexer *message)
+static bool write_fields(const struct definition *definition, const struct secret_rules *rules,
+			 struct arena *arena, Indexerd__V1__Indexer *message)
 {
 	for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
 		const struct field *f = &fields[i];
@@ -260,7 +265,7 @@ static bool write_fields(const struct definition *definition, struct arena *aren
 			*AT(char *, message, f->message) =
 				*AT(char *const, definition, f->definition);
 		else if (!write_map(AT(const struct kv_list, definition, f->definition), f->entry,
-				    arena, AT(map_entry **, message, f->message),
+				    rules, arena, AT(map_entry **, message, f->message),
 				    AT(size_t, message, f->count)))
 			return false;
 	}
@@ -376,13 +381,14 @@ static bool write_names(const struct definition *definition, struct arena *arena
 }
 
 Indexerd__V1__Indexer *convert_from_view(const struct view *view, const struct usage *usage,
-					 struct arena *arena)
+					 const struct secret_rules *rules, struct arena *arena)
 {
 	const struct definition *definition = view->definition;
 	Indexerd__V1__Indexer *message;
 
 	if (!MAKE(arena, message, indexerd__v1__indexer__init) ||
-	    !write_names(definition, arena, message) || !write_fields(definition, arena, message) ||
+	    !write_names(definition, arena, message) ||
+	    !write_fields(definition, rules, arena, message) ||
 	    !write_resources(definition, arena, message) ||
 	    !write_time(definition->create_time, arena, &message->create_time) ||
 	    !write_time(definition->update_time, arena, &message->update_time) ||

@@ -12,6 +12,7 @@
 #include "model/indexer.h"
 #include "model/refusal.h"
 #include "rpc/arena.h"
+#include "model/secret.h"
 #include "systemd/usage.h"
 
 /*
@@ -24,11 +25,11 @@ int convert_to_definition(const char *id, const Indexerd__V1__Indexer *message,
 
 /*
  * Makes the message of a view, in the arena; strings are lent by the view, which must outlive it.
- * `usage` is what its processes use at present, or NULL where it has none. Returns NULL where there
- * is no memory.
+ * `usage` is what its processes use at present, or NULL where it has none. Values that the rules
+ * redact are left out; without rules (NULL) none is. Returns NULL where there is no memory.
  */
 Indexerd__V1__Indexer *convert_from_view(const struct view *view, const struct usage *usage,
-					 struct arena *arena);
+					 const struct secret_rules *rules, struct arena *arena);
 
 /*
  * Microseconds since the epoch of a request's timestamp; NULL is 0. REFUSED (INVALID_ARGUMENT,

@@ -71,6 +71,7 @@ int rpc_core_new(const struct rpc_server_config *config, struct rpc_core **ret)
 	core->manager = config->manager;
 	core->snapshots = manager_snapshots(config->manager);
 	core->journal = config->journal;
+	core->secrets = config->secrets;
 	fit_connections(&core->limits, config->tls && config->tls->certificate);
 	pthread_mutex_init(&core->waiting_lock, NULL);
 	pthread_mutex_init(&core->streams_lock, NULL);

@@ -25,16 +25,18 @@ struct stream;
 struct accounts;
 struct stalls;
 struct watch_hub;
+struct secret_rules;
 struct usage_table;
 TAILQ_HEAD(call_list, call);
 TAILQ_HEAD(stream_list, stream);
 
 struct rpc_core {
 	atomic_uint refs;
-	struct manager *manager;	/* main loop's thread only */
-	struct snapshot_box *snapshots; /* any thread */
-	struct usage_table *usage;	/* any thread */
-	struct journal *journal;	/* any thread */
+	struct manager *manager;	    /* main loop's thread only */
+	struct snapshot_box *snapshots;	    /* any thread */
+	struct usage_table *usage;	    /* any thread */
+	struct journal *journal;	    /* any thread */
+	const struct secret_rules *secrets; /* lent; any thread */
 	struct loop_queue *loop;
 	struct queue *queue;
 	struct watch_hub *watch;

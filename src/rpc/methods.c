@@ -53,17 +53,19 @@ static const struct method methods[] = {
 };
 
 Indexerd__V1__Indexer *message_with_usage(const struct view *view, struct usage_table *table,
-					  struct arena *arena)
+					  const struct secret_rules *rules, struct arena *arena)
 {
 	struct usage usage;
 	bool found = usage_get(table, view, now_usec(CLOCK_MONOTONIC), &usage);
 
-	return convert_from_view(view, found ? &usage : NULL, arena);
+	return convert_from_view(view, found ? &usage : NULL, rules, arena);
 }
 
 Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view)
 {
-	return message_with_usage(view, call_core(call)->usage, call_arena(call));
+	const struct rpc_core *core = call_core(call);
+
+	return message_with_usage(view, core->usage, core->secrets, call_arena(call));
 }
 
 void method_answer_view(const struct refusal *refusal, struct view *view, void *userdata)

@@ -7,6 +7,7 @@
 
 #include "indexerd/v1/indexer_runner.pb-c.h"
 #include "model/indexer.h"
+#include "model/secret.h"
 #include "rpc/call.h"
 
 /* The method of a path of n bytes, which need not be terminated; NULL for an unknown one. */
@@ -28,11 +29,11 @@ method_run method_reflect;
 void method_reflect_end(struct call *call);
 
 /*
- * The message of a view with what its processes use at present, in the arena; strings are lent by
- * the view. NULL where there is no memory.
+ * The message of a view with what its processes use at present, and without the secrets of the
+ * rules, in the arena; strings are lent by the view. NULL where there is no memory.
  */
 Indexerd__V1__Indexer *message_with_usage(const struct view *view, struct usage_table *table,
-					  struct arena *arena);
+					  const struct secret_rules *rules, struct arena *arena);
 
 /* The same in the call's arena. */
 Indexerd__V1__Indexer *method_message(struct call *call, const struct view *view);

@@ -196,7 +196,7 @@ int rpc_server_new(sd_event *event, const struct rpc_server_config *config, stru
 		r = connections_new(event, server->core->limits.connections, CONNECTIONS_EXTRA,
 				    &server->connections);
 	if (r == 0)
-		r = watch_hub_new(server->core->usage, &server->core->watch);
+		r = watch_hub_new(server->core->usage, server->core->secrets, &server->core->watch);
 	if (r == 0)
 		r = stalls_new(&server->core->stalls);
 	if (r == 0)

@@ -19,6 +19,7 @@ struct journal;
 struct manager;
 struct rights_rules;
 struct rpc_server;
+struct secret_rules;
 struct tls_files;
 
 /*
@@ -50,10 +51,11 @@ extern const struct rpc_limits rpc_limits_default;
 struct rpc_server_config {
 	struct manager *manager; /* must outlive the server, as must journal */
 	struct journal *journal;
-	unsigned threads;		  /* of the completion queue; 0: 2 */
-	const struct rpc_limits *limits;  /* copied; NULL: rpc_limits_default */
-	const struct rights_rules *rules; /* lent; NULL: full access for all */
-	const struct tls_files *tls;	  /* lent; NULL without TCP */
+	unsigned threads;		    /* of the completion queue; 0: 2 */
+	const struct rpc_limits *limits;    /* copied; NULL: rpc_limits_default */
+	const struct rights_rules *rules;   /* lent; NULL: full access for all */
+	const struct tls_files *tls;	    /* lent; NULL without TCP */
+	const struct secret_rules *secrets; /* lent; NULL: every value is shown */
 };
 
 enum rpc_face {

@@ -52,6 +52,7 @@ struct watch_hub {
 	struct snapshot *snapshot; /* what the logs are up to */
 	uint64_t looked_at;	   /* when the figures were (CLOCK_MONOTONIC, microseconds) */
 	struct usage_table *usage; /* not owned; any thread */
+	const struct secret_rules *secrets; /* as well */
 };
 
 /* All below with the lock held. */

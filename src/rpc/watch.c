@@ -32,7 +32,8 @@ static bool send_event(struct watcher *watcher, const struct watch_event *event)
 
 	message.event = (Indexerd__V1__WatchEvent)event->kind;
 	if (event->view) {
-		message.indexer = message_with_usage(event->view, watcher->hub->usage, &arena);
+		message.indexer = message_with_usage(event->view, watcher->hub->usage,
+						     watcher->hub->secrets, &arena);
 		if (!message.indexer) {
 			arena_clear(&arena);
 			return false;
@@ -287,7 +288,8 @@ int watch_open(struct watch_hub *hub, struct call *call, struct filter *filter,
 
 /* --- the hub ---------------------------------------------------------------------------------- */
 
-int watch_hub_new(struct usage_table *usage, struct watch_hub **ret)
+int watch_hub_new(struct usage_table *usage, const struct secret_rules *secrets,
+		  struct watch_hub **ret)
 {
 	struct watch_hub *hub = calloc(1, sizeof(*hub));
 	int r;
@@ -297,6 +299,7 @@ int watch_hub_new(struct usage_table *usage, struct watch_hub **ret)
 	pthread_mutex_init(&hub->lock, NULL);
 	condition_init(&hub->work);
 	hub->usage = usage;
+	hub->secrets = secrets;
 	TAILQ_INIT(&hub->ready);
 	r = pthread_create(&hub->thread, NULL, send_all, hub);
 	if (r != 0) {

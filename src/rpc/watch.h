@@ -12,14 +12,16 @@
 #pragma once
 
 #include "model/filter.h"
+#include "model/secret.h"
 #include "model/snapshot.h"
 #include "rpc/stream.h"
 #include "systemd/usage.h"
 
 struct watch_hub;
 
-/* Starts the thread. The table must outlive the hub. 0 or a negative errno. */
-int watch_hub_new(struct usage_table *usage, struct watch_hub **ret);
+/* Starts the thread. Table and rules must outlive the hub. 0 or a negative errno. */
+int watch_hub_new(struct usage_table *usage, const struct secret_rules *secrets,
+		  struct watch_hub **ret);
 /* No stream is open any more. Takes NULL, returns NULL. */
 struct watch_hub *watch_hub_free(struct watch_hub *hub);
 

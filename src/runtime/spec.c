@@ -7,6 +7,7 @@
 
 #include "common/util.h"
 #include "model/kv.h"
+#include "model/secret.h"
 #include "runtime/private.h"
 #include "runtime/strv.h"
 
@@ -54,8 +55,29 @@ static int make_environment(const struct runtime *runtime, const struct definiti
 	return r;
 }
 
-static int pack(Indexerd__Exec__V1__Spec *spec, const struct kv_list *environment, uint8_t **ret,
-		size_t *ret_size)
+/*
+ * A reference is one only in the request's own environment: a runtime's is made of the request's
+ * other fields, too, and those name no credentials.
+ */
+static void fill_variable(Indexerd__Exec__V1__Variable *variable, const struct kv *item,
+			  const struct definition *definition)
+{
+	const char *asked = kv_list_get(&definition->environment, item->key), *name = NULL;
+	enum reference kind = REFERENCE_NONE;
+
+	indexerd__exec__v1__variable__init(variable);
+	variable->key = item->key;
+	if (asked && streq(asked, item->value))
+		kind = reference_parse(item->value, &name);
+	if (kind == REFERENCE_NONE)
+		variable->value = item->value;
+	else
+		variable->credential = (char *)name;
+	variable->is_path = kind == REFERENCE_FILE;
+}
+
+static int pack(Indexerd__Exec__V1__Spec *spec, const struct definition *definition,
+		const struct kv_list *environment, uint8_t **ret, size_t *ret_size)
 {
 	_cleanup_free_ Indexerd__Exec__V1__Variable *variables = NULL;
 	_cleanup_free_ Indexerd__Exec__V1__Variable **pointers = NULL;
@@ -67,9 +89,7 @@ static int pack(Indexerd__Exec__V1__Spec *spec, const struct kv_list *environmen
 	if (!variables || !pointers)
 		return -ENOMEM;
 	for (size_t i = 0; i < environment->n; i++) {
-		indexerd__exec__v1__variable__init(&variables[i]);
-		variables[i].key = environment->items[i].key;
-		variables[i].value = environment->items[i].value;
+		fill_variable(&variables[i], &environment->items[i], definition);
 		pointers[i] = &variables[i];
 	}
 	spec->environment = pointers;
@@ -133,7 +153,7 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 	spec.initial_backoff_usec = definition->backoff.initial;
 	spec.max_backoff_usec = definition->backoff.max;
 	spec.healthy_usec = runtime->healthy_usec;
-	return pack(&spec, environment, ret, ret_size);
+	return pack(&spec, definition, environment, ret, ret_size);
 }
 
 int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,

@@ -12,6 +12,7 @@
 #include "model/exit.h"
 #include "model/lineage.h"
 #include "model/names.h"
+#include "model/secret.h"
 #include "systemd/state-directory.h"
 #include "systemd/unit-plan.h"
 
@@ -64,6 +65,9 @@ static const struct setting defaults[] = {
 	T("RestrictNamespaces", 0), /* the flags that stay allowed: none */
 	U("UMask", UMASK_PRIVATE),
 	T("TimeoutStopUSec", UNIT_STOP_TIMEOUT_USEC),
+	/* Not even into a pipe, which 0 would not keep the kernel from: systemd-coredump writes the
+	   environment of a process that has crashed to the journal. */
+	T("LimitCORE", 1),
 	B("MemoryAccounting", true),
 	B("CPUAccounting", true),
 	B("TasksAccounting", true),
@@ -273,10 +277,48 @@ static int append_restart(sd_bus_message *m, const struct unit_plan *plan)
 	state_directory_from_id(plan->id, runtime); /* the same name under /run */
 	return sd_bus_message_append(
 		m, "(sv)(sv)(sv)(sv)(sv)(sv)", "Restart", "s", restart_word(plan->restart),
-		"RestartPreventExitStatus", "(aiai)", 3, EXIT_CODE_CONFIGURATION, EXIT_CODE_CHDIR,
-		EXIT_CODE_EXEC, 0, "RestartUSec", "t", backoff_pause(&plan->backoff),
-		"TimeoutStartUSec", "t", UNIT_START_TIMEOUT_USEC + plan->backoff.max,
-		"RuntimeDirectory", "as", 1, runtime, "RuntimeDirectoryPreserve", "s", "restart");
+		"RestartPreventExitStatus", "(aiai)", 4, EXIT_CODE_CONFIGURATION, EXIT_CODE_CHDIR,
+		EXIT_CODE_EXEC, EXIT_CODE_CREDENTIALS, 0, "RestartUSec", "t",
+		backoff_pause(&plan->backoff), "TimeoutStartUSec", "t",
+		UNIT_START_TIMEOUT_USEC + plan->backoff.max, "RuntimeDirectory", "as", 1, runtime,
+		"RuntimeDirectoryPreserve", "s", "restart");
+}
+
+/* By its name alone, which systemd looks for in its stores as it starts the unit. */
+static int append_names(sd_bus_message *m, const struct kv_list *names)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < names->n; i++)
+		r = sd_bus_message_append(m, "(ss)", names->items[i].key, names->items[i].key);
+	return r;
+}
+
+/* The spec, where it is one of these, and the others by their names. */
+static int append_load(sd_bus_message *m, const char *property, const char *spec_path,
+		       const struct kv_list *names)
+{
+	int r = sd_bus_message_open_container(m, 'r', "sv");
+
+	r = r < 0 ? r : sd_bus_message_append(m, "s", property);
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "a(ss)");
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(ss)");
+	if (r >= 0 && spec_path)
+		r = sd_bus_message_append(m, "(ss)", SPEC_CREDENTIAL, spec_path);
+	r = r < 0 ? r : append_names(m, names);
+	r = r < 0 ? r : sd_bus_message_close_container(m);
+	r = r < 0 ? r : sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_credentials(sd_bus_message *m, const struct unit_plan *plan)
+{
+	int r = append_load(m, "LoadCredential", plan->credential_path, plan->credentials);
+
+	/* An empty list would take the others back, too. */
+	return r < 0 || plan->encrypted->n == 0
+		       ? r
+		       : append_load(m, "LoadCredentialEncrypted", NULL, plan->encrypted);
 }
 
 static int append_run(sd_bus_message *m, const struct unit_plan *plan)
@@ -289,10 +331,10 @@ static int append_run(sd_bus_message *m, const struct unit_plan *plan)
 	r = r < 0 ? r : append_exec(m, plan->exec_path);
 	r = r < 0 ? r : append_resources(m, &plan->resources);
 	r = r < 0 ? r : append_restart(m, plan);
+	r = r < 0 ? r : append_credentials(m, plan);
 	return r < 0 ? r
-		     : sd_bus_message_append(m, "(sv)(sv)", "LoadCredential", "a(ss)", 1,
-					     UNIT_SPEC_CREDENTIAL, plan->credential_path,
-					     "SupplementaryGroups", "as", 1, plan->unit_group);
+		     : sd_bus_message_append(m, "(sv)", "SupplementaryGroups", "as", 1,
+					     plan->unit_group);
 }
 
 static int append_hold(sd_bus_message *m)

@@ -2,8 +2,8 @@
  * What a transient unit is made of: the constant sandbox, and the few values that differ.
  *
  * No value of a user becomes a property: command, environment and project reach the process through
- * the credential. Ids and uids are of a fixed alphabet, numbers are numbers, and a runtime's
- * settings are the administrator's.
+ * the credential. Ids, uids and names of credentials are of a fixed alphabet, numbers are numbers,
+ * and a runtime's settings are the administrator's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,9 +14,6 @@
 #include "model/indexer.h"
 #include "model/setting.h"
 #include "systemd/unit-log.h"
-
-/* The credential that carries the spec to indexer-exec. */
-#define UNIT_SPEC_CREDENTIAL "spec"
 
 /* From SIGTERM to SIGKILL, unless the runtime says otherwise. */
 #define UNIT_STOP_TIMEOUT_USEC (30 * USEC_PER_SEC)
@@ -38,9 +35,10 @@ struct unit_plan {
 	const char *uid;
 	const char *lineage; /* see model/lineage.h */
 	const char *description;
-	const char *exec_path;	     /* indexer-exec */
-	const char *credential_path; /* the packed spec */
-	const char *unit_group;	     /* supplementary group for the indexers' socket */
+	const char *exec_path;			       /* indexer-exec */
+	const char *credential_path;		       /* the packed spec */
+	const struct kv_list *credentials, *encrypted; /* names, as keys, that systemd looks up */
+	const char *unit_group; /* supplementary group for the indexers' socket */
 	const struct unit_log *log;
 	struct resources resources;
 	enum restart_policy restart;

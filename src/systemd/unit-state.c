@@ -10,6 +10,7 @@
 
 #include "model/exit.h"
 #include "model/names.h"
+#include "model/secret.h"
 #include "systemd/unit-plan.h"
 #include "systemd/unit-state.h"
 
@@ -100,7 +101,7 @@ static int read_run(sd_bus_message *message, void *field)
 	while ((r = sd_bus_message_read(message, "(ss)", &id, &path)) > 0) {
 		const char *dot = strrchr(path, '.');
 
-		if (streq(id, UNIT_SPEC_CREDENTIAL) && dot)
+		if (streq(id, SPEC_CREDENTIAL) && dot)
 			*run = strtoull(dot + 1, NULL, 10);
 	}
 	return r < 0 ? r : sd_bus_message_exit_container(message);

@@ -78,7 +78,7 @@ static int offer(struct page *page, const struct view *view)
 	page->more = page->n == PAGE;
 	if (page->more)
 		return 1;
-	page->rows[page->n] = convert_from_view(view, NULL, &page->arena);
+	page->rows[page->n] = convert_from_view(view, NULL, NULL, &page->arena);
 	assert(page->rows[page->n]);
 	page->n++;
 	strcpy(page->last, view->definition->id);

@@ -76,6 +76,7 @@ static void on_called(const struct systemd_result *result, void *userdata)
 
 /* The daemon's own. */
 static const struct unit_log log_limits = { 30 * USEC_PER_SEC, 1000000 };
+static const struct kv_list no_credentials = {};
 
 static void start_next(struct floor *floor)
 {
@@ -89,6 +90,8 @@ static void start_next(struct floor *floor)
 		.description = "Indexer of the benchmark's floor",
 		.exec_path = PKGLIBEXECDIR "/indexer-exec",
 		.credential_path = SPEC_PATH,
+		.credentials = &no_credentials,
+		.encrypted = &no_credentials,
 		.unit_group = INDEXER_GROUP,
 		.log = &log_limits,
 		.restart = RESTART_ALWAYS,

@@ -85,7 +85,7 @@ static void try_indexer(const uint8_t *data, size_t size)
 	if (first) {
 		if (view_new(first, &status, &view) < 0)
 			abort();
-		out = convert_from_view(view, NULL, &arena);
+		out = convert_from_view(view, NULL, NULL, &arena);
 		assert(out);
 		check_said(in, out);
 		second = to_definition(out);

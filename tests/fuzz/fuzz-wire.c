@@ -43,7 +43,7 @@ static void check_back(struct definition *definition)
 
 	if (view_new(definition, &status, &view) < 0)
 		abort();
-	message = convert_from_view(view, NULL, &arena);
+	message = convert_from_view(view, NULL, NULL, &arena);
 	assert(message);
 	size = indexerd__v1__indexer__get_packed_size(message);
 	bytes = malloc(size);

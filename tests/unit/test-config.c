@@ -108,6 +108,27 @@ static void test_lists(void)
 	is_str(rules->subjects.names[1], "Jane Doe", "with a blank in it");
 }
 
+static void test_secrets(void)
+{
+	_cleanup_(config_clear) struct config config;
+	const struct kv variable = { (char *)"DNA_TOKEN", (char *)"v" };
+	const struct secret_rules *rules = &config.secrets;
+
+	config_init(&config);
+	ok(credential_is_allowed(rules, "indexer.x") && !credential_is_allowed(rules, "dna.x"),
+	   "Credentials=");
+	is_str(environment_shown(rules, &variable), SECRET_REDACTED, "Redact=");
+	is_int(read_over("[Secrets]\nCredentials=dna.* other\n", &config), 0, "names more");
+	ok(credential_is_allowed(rules, "indexer.x") && credential_is_allowed(rules, "dna.x") &&
+		   credential_is_allowed(rules, "other"),
+	   "are allowed too");
+	is_int(read_over("[Secrets]\nCredentials=\nRedact=\nRedact=A_* B\n", &config), 0,
+	       "empty values");
+	ok(!credential_is_allowed(rules, "indexer.x") && !credential_is_allowed(rules, "dna.x"),
+	   "take back what there was");
+	is_str(environment_shown(rules, &variable), "v", "in both");
+}
+
 static void test_persistence(void)
 {
 	_cleanup_(config_clear) struct config config;
@@ -222,6 +243,7 @@ int main(void)
 	test_defaults();
 	test_values();
 	test_lists();
+	test_secrets();
 	test_persistence();
 	test_refused();
 	test_long_subject();

@@ -168,7 +168,7 @@ static void test_from_view(void)
 	d->create_time = 1700000000123456ULL;
 	kv_list_set(&d->environment, "A", "1");
 	view_new(d, &status, &view);
-	m = convert_from_view(view, NULL, &arena);
+	m = convert_from_view(view, NULL, NULL, &arena);
 	is_str(m->name, "indexers/child", "name");
 	is_str(m->spawned_by, "indexers/parent", "spawned_by");
 	is_str(m->environment[0]->value, "1", "environment");
@@ -185,7 +185,16 @@ static void test_from_view(void)
 	is_int((long long)m->status->memory_bytes, 0, "no memory without a process");
 	is_int(m->status->cpu_usage->nanos, 250000000, "the last process's time");
 	ok(indexerd__v1__indexer__get_packed_size(m) > 0, "it can be packed");
-	m = convert_from_view(view, &usage, &arena);
+	kv_list_set(&d->environment, "DNA_TOKEN", "dna_secret");
+	kv_list_set(&d->environment, "PG_PASSWORD", "credential:indexer.pg");
+	kv_list_set(&d->labels, "TOKEN", "red");
+	m = convert_from_view(view, NULL, &secret_rules_default, &arena);
+	is_str(m->environment[0]->value, "1", "with rules, a value");
+	is_str(m->environment[1]->value, SECRET_REDACTED, "a secret is left out");
+	is_str(m->environment[2]->value, "credential:indexer.pg", "what names one is not");
+	is_str(m->labels[0]->value, "red", "and a label is no secret");
+	is_str(d->environment.items[1].value, "dna_secret", "what there is stays");
+	m = convert_from_view(view, &usage, NULL, &arena);
 	ok(m->status->memory_bytes == UINT64_MAX, "memory");
 	is_int(m->status->cpu_usage->seconds, 3, "processor time, seconds");
 	is_int(m->status->cpu_usage->nanos, 1000, "and nanoseconds");
@@ -196,7 +205,7 @@ static void test_from_view(void)
 					     .time = 5000000,
 					     .stalled = true };
 	view_new(d, &status, &view);
-	m = convert_from_view(view, NULL, &arena);
+	m = convert_from_view(view, NULL, NULL, &arena);
 	ok(m->status->progress->starting_block == UINT64_MAX &&
 		   m->status->progress->current_block == 2 &&
 		   m->status->progress->head_block == 3 && m->status->progress->stalled,

@@ -198,6 +198,9 @@ static void test_outcomes(void)
 		{ "2", "a", "blue", "i2", S(RUNNING), 11, "updated, not restarted" },
 		{ "2", "a", "blue", "i1", S(STOPPED), 0, "updated, not restarted" },
 		{ "2", "b", "red", "i2", S(RUNNING), 11, "updated, restarted with PID 11" },
+		/* What differs is not shown: it is a secret, and those are seen by the process. */
+		{ "2", "a", "red", "i2", S(RUNNING), 11, "updated, restarted with PID 11" },
+		{ "2", "a", "red", "i1", S(STOPPED), 0, "updated, stays stopped" },
 		{ "2", "b", "blue", "i2", S(RUNNING), 11, "updated, restarted with PID 11" },
 		{ "2", "b", "red", "i1", S(STOPPED), 0, "updated, stays stopped" },
 		{ "2", "b", "red", "i2", S(STOPPED), 0, "updated, restarted" }, /* and has ended */

@@ -26,6 +26,7 @@ static const struct option_row rows[] = {
 	{ .name = "runtime", .field = "indexer.runtime" },
 	{ .name = "preset", .field = "indexer.preset" },
 	{ .name = "arg", .field = "indexer.args" },
+	{ .name = "env", .field = "indexer.environment" },
 	{ .name = "label", .field = "indexer.labels" },
 	{ .name = "memory-max", .field = "indexer.resources.memory_max_bytes" },
 	{ .name = "restart", .field = "indexer.restart.policy" },
@@ -269,6 +270,33 @@ static void test_differences(void)
 	is_difference(&asked, &got, "--runtime, --preset", "unless another was asked for");
 }
 
+static void test_redacted(void)
+{
+	Indexerd__V1__Indexer asked = INDEXERD__V1__INDEXER__INIT, got = asked;
+	Indexerd__V1__Indexer__EnvironmentEntry
+		secret = INDEXERD__V1__INDEXER__ENVIRONMENT_ENTRY__INIT,
+		shown = secret;
+	Indexerd__V1__Indexer__EnvironmentEntry *a[] = { &secret }, *b[] = { &shown };
+	Indexerd__V1__Restart always = INDEXERD__V1__RESTART__INIT;
+
+	always.policy = INDEXERD__V1__POLICY__POLICY_ALWAYS;
+	got.restart = &always;
+	secret.key = shown.key = (char *)"TOKEN";
+	secret.value = (char *)"x";
+	shown.value = (char *)"[redacted]";
+	asked.environment = a;
+	asked.n_environment = 1;
+	is_difference(&asked, &got, "--env", "a secret that is not there");
+	got.environment = b;
+	got.n_environment = 1;
+	is_difference(&asked, &got, "", "one that is not shown is taken for the same");
+	shown.value = (char *)"y";
+	is_difference(&asked, &got, "--env", "one that is shown is compared");
+	shown.value = (char *)"[redacted]";
+	asked.n_environment = 0;
+	is_difference(&asked, &got, "--env", "and one that nobody asked for is told");
+}
+
 static void test_members(void)
 {
 	_cleanup_(json_decrefp) json_t *json =
@@ -286,6 +314,7 @@ int main(void)
 	test_fields();
 	test_targets();
 	test_differences();
+	test_redacted();
 	test_members();
 	return tap_done();
 }

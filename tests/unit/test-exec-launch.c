@@ -14,6 +14,7 @@
 #include "exec/environment.h"
 #include "exec/place.h"
 #include "exec/spec.h"
+#include "model/secret.h"
 #include "tap.h"
 
 static char *program[] = { (char *)"/bin/true", NULL };
@@ -77,6 +78,11 @@ static void test_spec(void)
 	spec = good_spec();
 	spec.environment = variables;
 	spec.n_environment = 1;
+	variable.key = (char *)"A";
+	variable.credential = (char *)"../spec";
+	is_str(problem_of(&spec), "its environment names a credential that is none",
+	       "a credential that is a path");
+	variable.credential = (char *)"";
 	variable.key = (char *)"A=B";
 	ok(problem_of(&spec), "a variable's name with =");
 	variable.key = (char *)"";
@@ -138,6 +144,7 @@ static void test_environment(void)
 	Indexerd__Exec__V1__Variable variables[ELEMENTSOF(pairs)], *list[ELEMENTSOF(pairs)];
 	_cleanup_(environment_freep) char **environment = NULL;
 	spec_t spec = good_spec();
+	struct environment_problem problem;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
@@ -148,7 +155,8 @@ static void test_environment(void)
 	}
 	spec.environment = list;
 	spec.n_environment = ELEMENTSOF(list);
-	is_int(environment_build(inherited, &spec, &environment), 0, "an environment");
+	is_int(environment_build(inherited, &spec, "/none", &environment, &problem), 0,
+	       "an environment");
 	while (environment[n])
 		n++;
 	is_int(n, 6, "has six variables");
@@ -161,6 +169,82 @@ static void test_environment(void)
 	is_str(get(environment, "INVOCATION_ID"), "abc", "and the invocation's id");
 	ok(!get(environment, "NOTIFY_SOCKET") && !get(environment, "JOURNAL_STREAM"),
 	   "the helper's sockets are not");
+}
+
+static void write_file(const char *path, const void *data, size_t size)
+{
+	FILE *f = fopen(path, "w");
+
+	assert(f && fwrite(data, 1, size, f) == size && fclose(f) == 0);
+}
+
+/* Builds an environment of one variable V, of the credential c of the directory. */
+static int build_one(const char *dir, bool is_path, char *value, size_t size, const char **words)
+{
+	Indexerd__Exec__V1__Variable variable = INDEXERD__EXEC__V1__VARIABLE__INIT;
+	Indexerd__Exec__V1__Variable *list[] = { &variable };
+	_cleanup_(environment_freep) char **environment = NULL;
+	struct environment_problem problem;
+	char *none[] = { NULL };
+	spec_t spec = good_spec();
+	int r;
+
+	variable.key = (char *)"V";
+	variable.credential = (char *)"c";
+	variable.is_path = is_path;
+	spec.environment = list;
+	spec.n_environment = 1;
+	r = environment_build(none, &spec, dir, &environment, &problem);
+	assert((r == 0) == !problem.variable && (r == 0) == !!environment);
+	if (r == 0)
+		(void)snprintf(value, size, "%s", environment[0]);
+	else
+		*words = problem.words;
+	return r;
+}
+
+static void test_credentials(const char *dir)
+{
+	static const struct {
+		const char *content, *value;
+	} rows[] = {
+		{ "secret", "V=secret" },
+		{ "secret\n", "V=secret" },
+		{ "secret\n\n", "V=secret\n" },
+		{ "a\nb\r\n", "V=a\nb\r" },
+		{ "", "V=" },
+		{ "\n", "V=" },
+	};
+	static char big[CREDENTIAL_VALUE_MAX + 2], value[CREDENTIAL_VALUE_MAX + 16];
+	const char *words = NULL;
+	char path[PATH_MAX], want[PATH_MAX + 2];
+
+	(void)snprintf(path, sizeof(path), "%s/c", dir);
+	(void)snprintf(want, sizeof(want), "V=%s", path);
+	is_int(build_one(dir, false, value, sizeof(value), &words), -ENOENT, "a missing one");
+	ok(strstr(words, "none of that name"), "is told");
+	is_int(build_one(dir, true, value, sizeof(value), &words), -ENOENT, "also as a file");
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		write_file(path, rows[i].content, strlen(rows[i].content));
+		is_int(build_one(dir, false, value, sizeof(value), &words), 0, "content %zu", i);
+		is_str(value, rows[i].value, "has no newline at its end");
+		is_int(build_one(dir, true, value, sizeof(value), &words), 0, "as a file");
+		is_str(value, want, "by its path");
+	}
+	write_file(path, "a\0b", 3);
+	is_int(build_one(dir, false, value, sizeof(value), &words), -EINVAL, "a NUL byte");
+	is_int(build_one(dir, true, value, sizeof(value), &words), 0, "a file may have one");
+	memset(big, 'x', sizeof(big));
+	big[CREDENTIAL_VALUE_MAX] = '\n';
+	write_file(path, big, CREDENTIAL_VALUE_MAX + 1);
+	is_int(build_one(dir, false, value, sizeof(value), &words), 0, "the longest");
+	is_int((long long)strlen(value), CREDENTIAL_VALUE_MAX + 2, "is whole");
+	big[CREDENTIAL_VALUE_MAX] = 'x';
+	write_file(path, big, CREDENTIAL_VALUE_MAX + 1);
+	is_int(build_one(dir, false, value, sizeof(value), &words), -E2BIG, "a longer one");
+	ok(strstr(words, "64 KiB"), "is told with the limit");
+	write_file(path, big, CREDENTIAL_VALUE_MAX + 2);
+	is_int(build_one(dir, false, value, sizeof(value), &words), -E2BIG, "and a longer one yet");
 }
 
 static void test_place(const char *dir)
@@ -201,6 +285,7 @@ int main(void)
 	test_spec();
 	test_spec_file(dir);
 	test_environment();
+	test_credentials(dir);
 	test_place(dir);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	ok(system(command) == 0, "cleaned up");

@@ -612,6 +612,14 @@ static const char *find_variable(const Indexerd__Exec__V1__Spec *spec, const cha
 	return NULL;
 }
 
+static const char *find_credential(const Indexerd__Exec__V1__Spec *spec, const char *key)
+{
+	for (size_t i = 0; i < spec->n_environment; i++)
+		if (streq(spec->environment[i]->key, key))
+			return spec->environment[i]->credential;
+	return NULL;
+}
+
 static Indexerd__Exec__V1__Spec *make_spec(const struct runtime *runtime, struct definition *d)
 {
 	_cleanup_(kv_list_clear) struct kv_list state = {};
@@ -698,6 +706,20 @@ static void test_spec_environment(void)
 	is_str(find_variable(spec, "SINK_ID"), "my-id", "a variable is expanded");
 	is_str(find_variable(spec, "A"), "b  \"c\" # d", "the rest stays");
 	is_str(find_variable(spec, "E"), "request", "the request's wins");
+	is_str(find_credential(spec, "E"), "", "and names no credential");
+	indexerd__exec__v1__spec__free_unpacked(spec, NULL);
+
+	if (kv_list_set(&d->environment, "E", "credential:a") < 0 ||
+	    kv_list_set(&d->environment, "F", "credential-file:b") < 0 ||
+	    string_set(&d->preset, "credential:c") < 0)
+		abort();
+	is_str(parse("Environment=P=${PRESET}", runtime), "good", "a runtime with a preset");
+	spec = make_spec(runtime, d);
+	is_str(find_credential(spec, "E"), "a", "a credential is named");
+	is_str(find_variable(spec, "E"), "", "in the place of a value");
+	is_str(find_credential(spec, "F"), "b", "for its file, too");
+	is_str(find_credential(spec, "P"), "", "but not by another field");
+	is_str(find_variable(spec, "P"), "credential:c", "whose text stays text");
 	indexerd__exec__v1__spec__free_unpacked(spec, NULL);
 
 	memset(big, 'x', SPEC_TOO_LARGE - 1);

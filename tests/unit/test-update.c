@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "model/secret.h"
 #include "model/update.h"
 #include "tap.h"
 
@@ -208,6 +209,42 @@ static void test_backoff(void)
 	definition_unref(next);
 }
 
+/* A definition whose environment has a token, and one variable with the given key and value. */
+static struct definition *make_with(const char *key, const char *value)
+{
+	struct definition *definition = make_base();
+
+	if (kv_list_set(&definition->environment, "TOKEN", "secret") < 0 ||
+	    kv_list_set(&definition->environment, key, value) < 0)
+		abort();
+	return definition;
+}
+
+static void test_redacted(void)
+{
+	static const char *const whole[] = { "environment", NULL };
+	static const char *const one[] = { "environment.TOKEN", NULL };
+	static const char *const other[] = { "environment.OTHER", NULL };
+	enum difference difference;
+	struct definition *next;
+
+	next = apply(make_with("A", "1"), make_with("TOKEN", SECRET_REDACTED), whole, &difference);
+	is_str(kv_list_get(&next->environment, "TOKEN"), "secret", "what is not shown stays");
+	is_str(kv_list_get(&next->environment, "A"), NULL, "the rest is as it was sent");
+	definition_unref(next);
+	next = apply(make_with("A", "1"), make_with("TOKEN", SECRET_REDACTED), one, &difference);
+	is_str(kv_list_get(&next->environment, "TOKEN"), "secret", "also by its key");
+	is_int(difference, DIFFERENCE_NONE, "which is no change");
+	definition_unref(next);
+	next = apply(make_with("A", "1"), make_with("TOKEN", "other"), one, &difference);
+	is_str(kv_list_get(&next->environment, "TOKEN"), "other", "a value is one");
+	definition_unref(next);
+	next = apply(make_with("A", "1"), make_with("OTHER", SECRET_REDACTED), other, &difference);
+	is_str(kv_list_get(&next->environment, "OTHER"), SECRET_REDACTED,
+	       "for a new key there is none to keep");
+	definition_unref(next);
+}
+
 static void test_refused(void)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
@@ -241,6 +278,7 @@ int main(void)
 	test_single_fields();
 	test_whole();
 	test_backoff();
+	test_redacted();
 	test_refused();
 	return tap_done();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
+#include "model/secret.h"
 #include "model/validate.h"
 #include "tap.h"
 
@@ -133,6 +134,49 @@ static void test_environment(void)
 		set_kv(&definition->environment, key, "");
 	}
 	check(definition, "indexer.environment", "257 variables; at most 256", "too many");
+}
+
+static void test_references(void)
+{
+	static const char *const bad[] = { "credential:", "credential:spec",
+					   "credential-file:../spec", "credential:hush hush" };
+	struct definition *definition = make();
+	_cleanup_refusal_ struct refusal refusal = {};
+	char text[64];
+
+	set_kv(&definition->environment, "A", "credential:indexer.a");
+	set_kv(&definition->environment, "B", "credential-file:indexer.a");
+	check(definition, NULL, NULL, "credentials");
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+		definition = make();
+		set_kv(&definition->environment, "A", bad[i]);
+		check(definition, "indexer.environment[\"A\"]", "no credential's name", bad[i]);
+	}
+	definition = make();
+	set_kv(&definition->environment, "A", "credential:hush hush");
+	is_int(definition_validate(definition, &refusal), REFUSED, "what may be a secret");
+	ok(!strstr(refusal.message, "hush"), "is not in the words");
+	is_str(refusal.reason, "CREDENTIAL_INVALID", "nor the reason");
+	definition_unref(definition);
+
+	definition = make();
+	for (int i = 0; i < 2 * CREDENTIALS_MAX; i++) {
+		char key[16];
+
+		sprintf(key, "K%03d", i);
+		sprintf(text, "credential:indexer.%d", i / 2);
+		set_kv(&definition->environment, key, text);
+	}
+	check(definition, NULL, NULL, "as many credentials as there may be, twice each");
+	definition = make();
+	for (int i = 0; i <= CREDENTIALS_MAX; i++) {
+		char key[16];
+
+		sprintf(key, "K%03d", i);
+		sprintf(text, "credential:indexer.%d", i);
+		set_kv(&definition->environment, key, text);
+	}
+	check(definition, "indexer.environment[\"K064\"]", "more than 64", "one more");
 }
 
 static void add_arg(struct definition *definition, const char *arg)
@@ -282,6 +326,7 @@ int main(void)
 {
 	test_labels();
 	test_environment();
+	test_references();
 	test_args();
 	test_paths();
 	test_inherited_paths();

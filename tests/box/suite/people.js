@@ -19,7 +19,7 @@ async function configure(text) {
 	fs.mkdirSync(DROP_IN.replace(/\/[^/]*$/, ''), { recursive: true });
 	fs.writeFileSync(DROP_IN, text);
 	later(async () => {
-		fs.rmSync(DROP_IN);
+		fs.rmSync(DROP_IN, { force: true });
 		await restart();
 	});
 	await restart();
