@@ -395,6 +395,17 @@ size_t rpc_stream_backlog(struct stream *stream, uint64_t *handed)
 	return bytes;
 }
 
+/* Whether the client has read since it stalled, and nobody has begun anew. */
+static bool is_read_again(struct stream *stream)
+{
+	bool read;
+
+	pthread_mutex_lock(&stream->lock);
+	read = stream->stalled && !stream->sending && !stream->closed;
+	pthread_mutex_unlock(&stream->lock);
+	return read;
+}
+
 size_t rpc_stream_stall(struct stream *stream)
 {
 	grpc_slice last = grpc_empty_slice();
@@ -413,8 +424,12 @@ size_t rpc_stream_stall(struct stream *stream)
 		last = grpc_slice_ref(stream->last);
 	}
 	pthread_mutex_unlock(&stream->lock);
-	if (dropped > 0)
+	if (dropped > 0) {
 		stream->handler->stalled(last, stream->userdata);
+		/* The room of that may have come before, when the producer could not use it. */
+		if (is_read_again(stream))
+			stream->handler->room(stream->userdata);
+	}
 	grpc_slice_unref(last);
 	return dropped;
 }

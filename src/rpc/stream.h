@@ -23,7 +23,10 @@ struct stream;
 
 /* What a stream tells its producer. Every function may be NULL but `free`. */
 struct stream_handler {
-	/* After rpc_stream_has_room() was false: there is room again. On a thread of the queue. */
+	/*
+	 * After rpc_stream_has_room() was false: there is room again. On a thread of the queue, or
+	 * on that of `stalled`, right after it; maybe more often than asked for.
+	 */
 	void (*room)(void *userdata);
 	/*
 	 * The client has not read for a while, and what was queued for it has been dropped. From
