@@ -282,10 +282,11 @@ static void open_source(struct feed *feed)
 	}
 	pthread_mutex_lock(&feed->lock);
 	feed->source = source;
-	if (feed->state == FEED_OPENING)
+	room = feed->room && feed->state == FEED_OPENING;
+	if (feed->state == FEED_OPENING) {
 		feed->state = FEED_OPEN;
-	room = feed->room;
-	feed->room = false;
+		feed->room = false;
+	} /* else it has stalled again: room is for the next source */
 	removed = feed->removed;
 	pthread_mutex_unlock(&feed->lock);
 	if (removed == 0)
