@@ -71,7 +71,8 @@ static size_t look(struct stalls *stalls)
 	uint64_t now = now_usec(CLOCK_MONOTONIC);
 	struct stall *stall;
 	struct stream *stream;
-	size_t freed = 0;
+	size_t dropped, freed = 0;
+	uint64_t handed;
 
 	for (size_t n = stalls->n_watched; n > 0 && (stall = TAILQ_FIRST(&stalls->watched)); n--) {
 		int verdict = judge(stall, now);
@@ -83,8 +84,11 @@ static size_t look(struct stalls *stalls)
 		}
 		stream = forget(stalls, stall);
 		pthread_mutex_unlock(&stalls->lock);
-		if (verdict == STALLED)
-			freed += rpc_stream_stall(stream);
+		dropped = verdict == STALLED ? rpc_stream_stall(stream) : 0;
+		freed += dropped;
+		/* Its producer may have put more while it was watched, and left that to us. */
+		if (dropped == 0 && rpc_stream_backlog(stream, &handed) > STALL_BYTES)
+			stalls_watch(stalls, stream, stall);
 		rpc_stream_unref(stream);
 		pthread_mutex_lock(&stalls->lock);
 	}
