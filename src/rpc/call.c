@@ -29,9 +29,10 @@ struct call {
 	const struct method *method;
 	bool counted, refused; /* of the caller's calls; on its way out since it came */
 
-	pthread_mutex_t lock; /* guards the next five */
-	grpc_call *grpc;      /* NULL when given back */
-	unsigned batches;     /* in flight */
+	pthread_rwlock_t ending; /* written to start the status, read to start a message */
+	pthread_mutex_t lock;	 /* guards the next five */
+	grpc_call *grpc;	 /* NULL when given back */
+	unsigned batches;	 /* in flight */
 	bool metadata_sent, watched, finished;
 	bool closed; /* the client's close has been received */
 
@@ -67,6 +68,7 @@ struct call *call_unref(struct call *call)
 	if (call->refused)
 		face_leave_refused(call->face);
 	arena_clear(&call->arena);
+	pthread_rwlock_destroy(&call->ending);
 	pthread_mutex_destroy(&call->lock);
 	face_unref(call->face);
 	free(call);
@@ -215,6 +217,8 @@ static void finish(struct call *call, grpc_byte_buffer *message, const struct re
 	grpc_op ops[OPS_MAX];
 	size_t n = 0;
 
+	/* A client's bad message may end its stream while another thread sends: see call_send(). */
+	pthread_rwlock_wrlock(&call->ending);
 	pthread_mutex_lock(&call->lock);
 	if (!call->finished && !call->closed) {
 		call->finished = true;
@@ -229,6 +233,7 @@ static void finish(struct call *call, grpc_byte_buffer *message, const struct re
 		start_batch_locked(call, ops, n, &call->on_finish);
 	}
 	pthread_mutex_unlock(&call->lock);
+	pthread_rwlock_unlock(&call->ending);
 	grpc_slice_unref(words);
 }
 
@@ -303,6 +308,8 @@ bool call_send(struct call *call, grpc_slice message, bool more_follows, struct 
 	bool ok;
 
 	grpc_slice_unref(message);
+	/* gRPC takes no message beside or behind the status. */
+	pthread_rwlock_rdlock(&call->ending);
 	pthread_mutex_lock(&call->lock);
 	ok = !call->finished && begin_batch_locked(call);
 	pthread_mutex_unlock(&call->lock);
@@ -311,6 +318,7 @@ bool call_send(struct call *call, grpc_slice message, bool more_follows, struct 
 		batch_done(call, false);
 		ok = false;
 	}
+	pthread_rwlock_unlock(&call->ending);
 	grpc_byte_buffer_destroy(buffer);
 	return ok;
 }
@@ -433,6 +441,7 @@ void call_start(struct face *face, grpc_call *grpc, grpc_slice path, size_t meta
 	call->on_message.run = on_message;
 	call->on_close.run = on_close;
 	call->on_finish.run = on_finish;
+	pthread_rwlock_init(&call->ending, NULL);
 	pthread_mutex_init(&call->lock, NULL);
 	r = admit(face, path, metadata_bytes, &call->method, &refusal);
 	if (r == 0) {
