@@ -133,9 +133,11 @@ void log_stream_resume(struct log_stream *stream);
 
 /*
  * No more records will be written for this uid, which was removed at this time (CLOCK_REALTIME,
- * microseconds): end after what is there. Any thread.
+ * microseconds): end after what is there. journald is asked to write down what came up to `since`
+ * (CLOCK_MONOTONIC, microseconds), once for all streams: one that is opened later than that is told
+ * the same moment. Any thread.
  */
-void log_stream_finish(struct log_stream *stream, uint64_t removed);
+void log_stream_finish(struct log_stream *stream, uint64_t removed, uint64_t since);
 
 /*
  * Closes and frees; waits for a callback that is under way. Takes NULL, returns NULL. Any thread

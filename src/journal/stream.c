@@ -184,12 +184,12 @@ void log_stream_resume(struct log_stream *stream)
 	pthread_mutex_unlock(&stream->journal->lock);
 }
 
-void log_stream_finish(struct log_stream *stream, uint64_t removed)
+void log_stream_finish(struct log_stream *stream, uint64_t removed, uint64_t since)
 {
 	pthread_mutex_lock(&stream->journal->lock);
 	if (!stream->finishing) {
 		stream->finishing = true;
-		stream->finished = now_usec(CLOCK_MONOTONIC);
+		stream->finished = since;
 		atomic_store(&stream->removed, removed);
 		if (stream->state == STREAM_LIVE)
 			push_inbox(stream);

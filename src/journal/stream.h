@@ -100,7 +100,7 @@ struct log_stream {
 	enum stream_state state;
 	bool resumed;	   /* resume was called while it was not parked */
 	bool finishing;	   /* finish was called, */
-	uint64_t finished; /* at this time (CLOCK_MONOTONIC, microseconds) */
+	uint64_t finished; /* with this time (CLOCK_MONOTONIC, microseconds) */
 	bool in_inbox;
 	bool in_parked;			    /* parked, with a reader that is idle */
 	uint64_t idle_at;		    /* until this time (CLOCK_MONOTONIC, microseconds) */

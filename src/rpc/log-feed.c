@@ -41,9 +41,19 @@ struct feed {
 	unsigned holds;
 	bool room, closed;
 	uint64_t removed; /* when the indexer was (CLOCK_REALTIME, microseconds); 0: it is there */
+	uint64_t removed_since; /* and the same by CLOCK_MONOTONIC */
 };
 
 static void open_source(struct feed *feed);
+
+/* Each source is told the first moment: for each other one, journald would be kept at it anew. */
+static void note_removal_locked(struct feed *feed)
+{
+	if (feed->removed > 0)
+		return;
+	feed->removed = now_usec(CLOCK_REALTIME);
+	feed->removed_since = now_usec(CLOCK_MONOTONIC);
+}
 
 /*
  * The source has been closed. True where another one is to be opened, which the caller has two
@@ -170,19 +180,16 @@ static void on_stalled(grpc_slice last, void *userdata)
 static void on_removed(const char *uid, void *userdata)
 {
 	struct feed *feed = userdata;
-	uint64_t removed;
 	bool held;
 
 	if (!streq(uid, feed->query.uid))
 		return;
 	pthread_mutex_lock(&feed->lock);
-	if (feed->removed == 0)
-		feed->removed = now_usec(CLOCK_REALTIME);
-	removed = feed->removed;
+	note_removal_locked(feed);
 	held = hold_locked(feed);
 	pthread_mutex_unlock(&feed->lock);
 	if (held) {
-		log_stream_finish(feed->source, removed);
+		log_stream_finish(feed->source, feed->removed, feed->removed_since);
 		drop(feed);
 	}
 }
@@ -256,14 +263,14 @@ static const struct log_sink sink = { .record = on_record, .end = on_end, .flush
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* When the indexer was removed, which may have been while there was no source to be told. */
-static uint64_t find_removal(const struct feed *feed)
+/* Whether the indexer has been removed, perhaps before the stream could be told. */
+static bool is_removed(const struct feed *feed)
 {
 	_cleanup_(snapshot_unrefp) struct snapshot *snapshot =
 		snapshot_box_get(call_core(rpc_stream_call(feed->stream))->snapshots);
 	const struct view *view = snapshot_find(snapshot, feed->query.id);
 
-	return view && streq(view->definition->uid, feed->query.uid) ? 0 : now_usec(CLOCK_REALTIME);
+	return !view || !streq(view->definition->uid, feed->query.uid);
 }
 
 /* Opens the source, of which the caller has a hold, and does what came up meanwhile. */
@@ -271,8 +278,7 @@ static void open_source(struct feed *feed)
 {
 	struct journal *journal = call_core(rpc_stream_call(feed->stream))->journal;
 	struct log_stream *source = NULL;
-	uint64_t removed;
-	bool room;
+	bool room, removed;
 
 	rpc_stream_restart(feed->stream);
 	if (log_stream_open(journal, &feed->query, &sink, feed, &source) < 0) {
@@ -280,6 +286,7 @@ static void open_source(struct feed *feed)
 		drop(feed);
 		return;
 	}
+	removed = is_removed(feed);
 	pthread_mutex_lock(&feed->lock);
 	feed->source = source;
 	room = feed->room && feed->state == FEED_OPENING;
@@ -287,12 +294,12 @@ static void open_source(struct feed *feed)
 		feed->state = FEED_OPEN;
 		feed->room = false;
 	} /* else it has stalled again: room is for the next source */
-	removed = feed->removed;
+	if (removed)
+		note_removal_locked(feed);
+	removed = feed->removed > 0;
 	pthread_mutex_unlock(&feed->lock);
-	if (removed == 0)
-		removed = find_removal(feed);
-	if (removed > 0)
-		log_stream_finish(source, removed);
+	if (removed)
+		log_stream_finish(source, feed->removed, feed->removed_since);
 	if (room)
 		log_stream_resume(source);
 	drop(feed);

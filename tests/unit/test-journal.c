@@ -290,14 +290,14 @@ static void test_streams(const char *directory)
 	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "a stream");
 	ok(ends(&watcher, 0, 60000), "without follow it ends where there is nothing");
 	log_stream_resume(stream);
-	log_stream_finish(stream, now_usec(CLOCK_REALTIME));
+	log_stream_finish(stream, now_usec(CLOCK_REALTIME), now_usec(CLOCK_MONOTONIC));
 	log_stream_close(stream);
 
 	query.follow = true;
 	query.tail = 10;
 	is_int(log_stream_open(journal, &query, &sink, &watcher, &stream), 0, "with follow");
 	ok(!ends(&watcher, 0, 100), "it waits");
-	log_stream_finish(stream, now_usec(CLOCK_REALTIME));
+	log_stream_finish(stream, now_usec(CLOCK_REALTIME), now_usec(CLOCK_MONOTONIC));
 	ok(ends(&watcher, 0, 60000), "and ends when it is told that no more will come");
 	log_stream_close(stream);
 
@@ -305,7 +305,8 @@ static void test_streams(const char *directory)
 		log_stream_open(journal, &query, &sink, &watcher, &stream);
 		usleep(i * 10);
 		if (i % 3 == 0)
-			log_stream_finish(stream, now_usec(CLOCK_REALTIME));
+			log_stream_finish(stream, now_usec(CLOCK_REALTIME),
+					  now_usec(CLOCK_MONOTONIC));
 		log_stream_close(stream);
 	}
 	ok(true, "closed at any moment");
