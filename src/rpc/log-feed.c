@@ -2,10 +2,10 @@
  * Feeds of StreamLogs; see log-feed.h.
  *
  * Four threads meet here: the journal's (record, end), the queue's (room, closed), the stalls'
- * (stalled) and the main loop's (removed). The journal's stream, the source, is held by whoever is
- * about to use it, and closed by the last to let go, never inside one of the journal's own
- * callbacks, where it would wait for itself. One hold is the feed's own, for as long as it is open:
- * it is given up when the call is closed and when the stream has stalled.
+ * (stalled, and room behind it) and the main loop's (removed). The journal's stream, the source, is
+ * held by whoever is about to use it, and closed by the last to let go, never inside one of the
+ * journal's own callbacks, where it would wait for itself. One hold is the feed's own, for as long
+ * as it is open: it is given up when the call is closed and when the stream has stalled.
  *
  *	OPENING -> OPEN -> PARKING -> PARKED      the stream has stalled; the last hold is gone
  *	   ^                  |          |
