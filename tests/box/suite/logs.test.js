@@ -4,7 +4,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, lines, project, refused, run, sh, show, stored, stream, test, unit, until } = require('./lib');
+const { assert, call, lines, project, refused, run, sh, show, sleep, stored, stream, test, unit, until } = require('./lib');
 
 const SOCKET = '/run/indexerd/indexerd.sock'; // another connection than the default one's
 
@@ -179,6 +179,37 @@ test('a stream that nobody reads ends as others do when its indexer is deleted',
 	const time = Number(record.time.seconds) * 1000 + record.time.nanos / 1e6;
 	assert.ok(time >= before && time <= after, `${time} is not between ${before} and ${after}`);
 	assert.equal(await reader.source.next(), null);
+});
+
+test('streams read slowly have each line once, though another indexer has the id meanwhile', async () => {
+	const last = 3000;
+	const numbered = `#!/bin/bash\nseq -f "<3>%.0f $(printf %0500d 0)" ${last}\nexec sleep infinity\n`;
+	await create('slow', { 'main.sh': numbered });
+	await until(() => sh(`journalctl -q -o cat -n 1 -u ${unit('slow')} INDEXER_LINE=${last}`).stdout, { limit: 60_000 });
+	const requests = [{}, { recursive: true }, { level: 'LOG_LEVEL_ERROR' }, { level: 'LOG_LEVEL_ERROR', recursive: true }];
+	const readers = Array.from({ length: 32 }, (_, i) => ({
+		source: stream('StreamLogs', { parent: 'indexers/slow', ...requests[i % requests.length] }),
+		next: 1,
+		pace: [300, 900, 1100, 3000][i >> 3], // milliseconds between two looks; who takes too little in a second stalls
+	}));
+	const end = Date.now() + 9_000;
+	await Promise.all(readers.map(async (reader) => {
+		while (Date.now() < end) {
+			reader.source.resume();
+			await takeUpTo(reader, reader.next);
+			reader.source.pause();
+			await sleep(reader.pace);
+		}
+	}));
+	await call('DeleteIndexer', { name: 'indexers/slow' });
+	await create('slow', { 'main.sh': '#!/bin/sh\necho another\nexec sleep infinity\n' });
+	await Promise.all(readers.map(async (reader) => {
+		reader.source.resume();
+		await takeUpTo(reader, last);
+		const records = await reader.source.rest(30_000);
+		assert.equal(records.at(-1).event, 'LOG_EVENT_DELETED');
+		assert.ok(records.every((r) => r.event !== 'LOG_EVENT_UNSPECIFIED'));
+	}));
 });
 
 test('parked streams hold no file that was removed, and then have each line or its count', async () => {
