@@ -171,11 +171,14 @@ static void note_written(struct notices *notices)
 static void send_in_time(struct notices *notices, struct notice_list *round)
 {
 	uint64_t end = now_usec(CLOCK_MONOTONIC);
+	bool is_new = notices->fd < 0;
 	int r;
 
-	if (notices->is_silent && notices->fd >= 0 && journal_socket_settle(notices->fd, 0))
+	if (is_new)
+		notices->fd = journal_socket_connect(JOURNAL_SOCKET);
+	else if (notices->is_silent && journal_socket_settle(notices->fd, 0))
 		note_written(notices);
-	if (!notices->is_silent)
+	if (!notices->is_silent || (is_new && notices->fd >= 0))
 		end += LIMIT_USEC;
 	while ((r = send_round(notices, round, end)) < 0 && now_usec(CLOCK_MONOTONIC) < end)
 		(void)poll(NULL, 0, PAUSE_MSEC);

@@ -22,7 +22,7 @@
 /* Between two looks. */
 #define PERIOD_USEC (500 * USEC_PER_MSEC)
 
-/* So much freed in one look is given back to the system. */
+/* So much freed is given back to the system. */
 #define TRIM_BYTES ((size_t)1024 * 1024)
 
 TAILQ_HEAD(stall_list, stall);
@@ -32,6 +32,7 @@ struct stalls {
 	pthread_cond_t changed;
 	struct stall_list watched;
 	size_t n_watched;
+	size_t freed; /* since the last time that something was given back */
 	bool stopping;
 	pthread_t thread;
 };
@@ -98,6 +99,7 @@ static size_t look(struct stalls *stalls)
 /* With the lock held, but for its own work. */
 static void trim(struct stalls *stalls)
 {
+	stalls->freed = 0;
 	pthread_mutex_unlock(&stalls->lock);
 	malloc_trim(0);
 	pthread_mutex_lock(&stalls->lock);
@@ -115,7 +117,8 @@ static void *watch(void *userdata)
 			condition_wait(&stalls->changed, &stalls->lock, UINT64_MAX);
 			continue;
 		}
-		if (look(stalls) >= TRIM_BYTES)
+		stalls->freed += look(stalls);
+		if (stalls->freed >= TRIM_BYTES)
 			trim(stalls);
 		while (!stalls->stopping && now_usec(CLOCK_MONOTONIC) < next)
 			condition_wait(&stalls->changed, &stalls->lock, next);

@@ -153,8 +153,8 @@ test('a healthy run is the end of a row', async () => {
 	run('systemctl reload indexerd.service');
 	const made = await make('healthy', '#!/bin/sh\ncd "$STATE_DIRECTORY"; echo >> runs\n' +
 		'case $(wc -l < runs) in 4) sleep 15.1; exit 1;; 6) exec sleep infinity;; *) exit 1;; esac\n',
-	{ ...backoff(100, 1000), runtime: 'quick' });
-	await until(() => waits(made.uid).length >= 5, { limit: 60_000 });
+	{ ...backoff(1200, 2400), runtime: 'quick' }); // each wait is long enough to be told
+	await until(() => waits(made.uid).length >= 5, { limit: 90_000 });
 	assert.deepEqual(waits(made.uid).map((w) => w.try), [2, 3, 4, 2, 3]);
 });
 
