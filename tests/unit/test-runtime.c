@@ -683,9 +683,19 @@ static void test_spec(void)
 	runtime_set_free(set);
 }
 
-static void test_spec_environment(void)
+/* One that a text is to be parsed into, once. */
+static struct runtime *make_runtime(void)
 {
 	struct runtime *runtime = calloc(1, sizeof(*runtime));
+
+	if (!runtime || !(runtime->name = strdup("x")))
+		abort();
+	return runtime;
+}
+
+static void test_spec_environment(void)
+{
+	struct runtime *runtime = make_runtime();
 	struct definition *d = definition_make("x", "/srv/p", "", "s");
 	const struct kv_list state = {};
 	_cleanup_refusal_ struct refusal refusal = {};
@@ -694,7 +704,7 @@ static void test_spec_environment(void)
 	char *big = calloc(1, SPEC_TOO_LARGE);
 	size_t size;
 
-	if (!big || !(runtime->name = strdup("x")))
+	if (!big)
 		abort();
 	is_str(parse("Environment=SINK_ID=${ID}\nEnvironment=A=b  \"c\" # d\nEnvironment=E=",
 		     runtime),
@@ -713,6 +723,8 @@ static void test_spec_environment(void)
 	    kv_list_set(&d->environment, "F", "credential-file:b") < 0 ||
 	    string_set(&d->preset, "credential:c") < 0)
 		abort();
+	runtime_free(runtime);
+	runtime = make_runtime();
 	is_str(parse("Environment=P=${PRESET}", runtime), "good", "a runtime with a preset");
 	spec = make_spec(runtime, d);
 	is_str(find_credential(spec, "E"), "a", "a credential is named");
