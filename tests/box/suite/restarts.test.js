@@ -103,13 +103,13 @@ test('an administrator’s restart does not wait either, nor a stop and a start'
 	await waiting('by-hand');
 	fs.writeFileSync(`${made.project_source}/mended`, '');
 	run(`systemctl restart ${unit('by-hand')}`);
-	assert.equal(begins(made.uid).length, 2, 'in its wait');
+	await until(() => begins(made.uid).length === 2, { what: 'a restart in its wait' });
 	run(`systemctl restart ${unit('by-hand')}`);
-	assert.equal(begins(made.uid).length, 3, 'while it runs, and has not run for long');
+	await until(() => begins(made.uid).length === 3, { what: 'one while it runs, and has not run for long' });
 	run(`systemctl stop ${unit('by-hand')}; systemctl start ${unit('by-hand')}`);
-	assert.equal(begins(made.uid).length, 4, 'after a stop');
+	await until(() => begins(made.uid).length === 4, { what: 'a start after a stop' });
 	assert.equal(waits(made.uid).length, 1);
-	assert.equal((await get('by-hand')).status.state, 'STATE_RUNNING');
+	await until(async () => (await get('by-hand')).status.state === 'STATE_RUNNING');
 });
 
 for (const [who, stop] of [
