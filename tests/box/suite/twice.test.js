@@ -86,13 +86,15 @@ test('deleted, and created again as soon as it can be', async () => {
 	await call('CreateIndexer', { indexer_id: 'again', indexer: made });
 	await alone('again', 1);
 	const deleting = call('DeleteIndexer', { name: name('again') });
+	// A Create before that would be of the one that is there.
+	await until(() => show(unit('again'), 'ActiveState').ActiveState === 'deactivating');
 	let refusals = 0;
 	await until(() => call('CreateIndexer', { indexer_id: 'again', indexer: made }).then(() => true, (error) => {
 		assert.equal(error.name, 'ABORTED');
 		refusals++;
 	}), { limit: 30_000 });
 	await deleting;
-	assert.ok(refusals > 5, `${refusals} refusals`);
+	assert.ok(refusals > 0, 'none was refused');
 	await alone('again', 2);
 	never('again');
 });
