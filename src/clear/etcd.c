@@ -8,8 +8,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
@@ -22,6 +20,7 @@
 #endif
 
 #include "clear/backend.h"
+#include "common/grpc-message.h"
 #include "common/util.h"
 #include "etcdserverpb/rpc.pb-c.h"
 
@@ -69,17 +68,6 @@ static void close_channel(struct etcd *etcd)
 	grpc_completion_queue_destroy(etcd->queue);
 	if (etcd->session)
 		etcdserverpb__authenticate_response__free_unpacked(etcd->session, NULL);
-}
-
-static grpc_byte_buffer *pack(const ProtobufCMessage *request)
-{
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
-	grpc_byte_buffer *buffer;
-
-	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(slice));
-	buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return buffer;
 }
 
 /* One batch has all of a call. */
@@ -138,23 +126,6 @@ static enum clear_reply judge(struct etcd *etcd, const char *method, const struc
 		    GRPC_SLICE_LENGTH(answer->details));
 }
 
-/* Reads an answer's message as one of the given type; NULL where it is none. */
-static ProtobufCMessage *unpack(grpc_byte_buffer *message, const ProtobufCMessageDescriptor *type)
-{
-	ProtobufCMessage *unpacked;
-	grpc_byte_buffer_reader reader;
-	grpc_slice slice;
-
-	if (!message || !grpc_byte_buffer_reader_init(&reader, message))
-		return NULL;
-	slice = grpc_byte_buffer_reader_readall(&reader);
-	unpacked = protobuf_c_message_unpack(type, NULL, GRPC_SLICE_LENGTH(slice),
-					     GRPC_SLICE_START_PTR(slice));
-	grpc_slice_unref(slice);
-	grpc_byte_buffer_reader_destroy(&reader);
-	return unpacked;
-}
-
 /* Makes a call to its end, and reads its message, which is the caller's. */
 static enum clear_reply make_call(struct etcd *etcd, const char *method,
 				  const ProtobufCMessage *request,
@@ -165,7 +136,7 @@ static enum clear_reply make_call(struct etcd *etcd, const char *method,
 	gpr_timespec left =
 		gpr_time_from_micros(deadline > now ? (int64_t)(deadline - now) : 0, GPR_TIMESPAN);
 	struct answer answer = { .details = grpc_empty_slice() };
-	grpc_byte_buffer *buffer = pack(request);
+	grpc_byte_buffer *buffer = message_buffer(request);
 	enum clear_reply reply;
 	grpc_call *call;
 
@@ -176,7 +147,8 @@ static enum clear_reply make_call(struct etcd *etcd, const char *method,
 					gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), left), NULL);
 	run_batch(etcd, call, buffer, &answer);
 	reply = judge(etcd, method, &answer);
-	if (reply == CLEAR_DONE && !(*ret = unpack(answer.message, type)))
+	*ret = reply == CLEAR_DONE && answer.message ? message_unpack(answer.message, type) : NULL;
+	if (reply == CLEAR_DONE && !*ret)
 		reply = fail(etcd, CLEAR_NO_BACKEND, "reply", bad, strlen(bad));
 	grpc_call_unref(call);
 	grpc_byte_buffer_destroy(buffer);

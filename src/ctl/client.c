@@ -8,8 +8,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
@@ -20,6 +18,7 @@
 #include <grpc/credentials.h>
 #endif
 
+#include "common/grpc-message.h"
 #include "common/util.h"
 #include "ctl/client.h"
 #include "ctl/target.h"
@@ -97,17 +96,6 @@ static void call_batch(struct call *call, const grpc_op *ops, size_t n, enum tag
 	call->pending++;
 }
 
-static grpc_byte_buffer *pack(const ProtobufCMessage *request)
-{
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
-	grpc_byte_buffer *buffer;
-
-	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(slice));
-	buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return buffer;
-}
-
 static gpr_timespec deadline_in(uint64_t timeout)
 {
 	if (timeout == 0)
@@ -144,7 +132,7 @@ static void call_begin(struct call *call, struct client *client, const char *met
 	path = grpc_slice_from_copied_string(text);
 	*call = (struct call){ .client = client,
 			       .output = descriptor->output,
-			       .request = pack(request),
+			       .request = message_buffer(request),
 			       .message = grpc_empty_slice() };
 	grpc_metadata_array_init(&call->initial);
 	grpc_metadata_array_init(&call->trailing);
@@ -175,17 +163,8 @@ static void call_end(struct call *call)
 /* Unpacks the message that has come and gives it to the sink. */
 static int call_deliver(struct call *call, const struct client_sink *sink, void *userdata)
 {
-	_cleanup_message_ ProtobufCMessage *message = NULL;
-	grpc_byte_buffer_reader reader;
-	grpc_slice slice;
+	_cleanup_message_ ProtobufCMessage *message = message_unpack(call->received, call->output);
 
-	if (!grpc_byte_buffer_reader_init(&reader, call->received))
-		return -EBADMSG;
-	slice = grpc_byte_buffer_reader_readall(&reader);
-	message = protobuf_c_message_unpack(call->output, NULL, GRPC_SLICE_LENGTH(slice),
-					    GRPC_SLICE_START_PTR(slice));
-	grpc_slice_unref(slice);
-	grpc_byte_buffer_reader_destroy(&reader);
 	return message ? sink->message(message, userdata) : -EBADMSG;
 }
 

@@ -9,11 +9,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/slice.h>
 #include <stdlib.h>
 
+#include "common/grpc-message.h"
 #include "common/log.h"
 #include "common/util.h"
 #include "rpc/admit.h"
@@ -239,12 +237,8 @@ static void finish(struct call *call, grpc_byte_buffer *message, const struct re
 
 void call_reply(struct call *call, const ProtobufCMessage *message)
 {
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
-	grpc_byte_buffer *buffer;
+	grpc_byte_buffer *buffer = message_buffer(message);
 
-	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
-	buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
 	finish(call, buffer, NULL);
 	grpc_byte_buffer_destroy(buffer);
 }
@@ -372,16 +366,13 @@ static int run_method(struct call *call, const uint8_t *data, size_t size, struc
 
 static int read_message(struct call *call, grpc_byte_buffer *buffer, struct refusal *refusal)
 {
-	grpc_byte_buffer_reader reader;
 	grpc_slice slice;
 	int r;
 
-	if (!grpc_byte_buffer_reader_init(&reader, buffer))
+	if (!message_read(buffer, &slice))
 		return refuse(refusal, CODE_INVALID_ARGUMENT, "MESSAGE_MALFORMED", NULL,
 			      "the message cannot be read");
 	arena_clear(&call->arena); /* of the message before, on a stream */
-	slice = grpc_byte_buffer_reader_readall(&reader);
-	grpc_byte_buffer_reader_destroy(&reader);
 	r = run_method(call, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), refusal);
 	grpc_slice_unref(slice);
 	return r;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/grpc-message.h"
 #include "common/util.h"
 #include "rpc/stalls.h"
 #include "rpc/stream.h"
@@ -349,10 +350,7 @@ void rpc_stream_flush(struct stream *stream)
 
 void rpc_stream_put_message(struct stream *stream, const ProtobufCMessage *message)
 {
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
-
-	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
-	rpc_stream_put(stream, slice);
+	rpc_stream_put(stream, message_slice(message));
 	rpc_stream_flush(stream);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/condition.h"
+#include "common/grpc-message.h"
 #include "common/util.h"
 #include "rpc/methods.h"
 #include "rpc/watch-private.h"
@@ -28,7 +29,6 @@ static bool send_event(struct watcher *watcher, const struct watch_event *event)
 {
 	Indexerd__V1__WatchIndexersResponse message = INDEXERD__V1__WATCH_INDEXERS_RESPONSE__INIT;
 	struct arena arena = { 0 }; /* the call's own would grow for as long as it is open */
-	grpc_slice slice;
 
 	message.event = (Indexerd__V1__WatchEvent)event->kind;
 	if (event->view) {
@@ -39,9 +39,7 @@ static bool send_event(struct watcher *watcher, const struct watch_event *event)
 			return false;
 		}
 	}
-	slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(&message.base));
-	protobuf_c_message_pack(&message.base, GRPC_SLICE_START_PTR(slice));
-	rpc_stream_put(watcher->stream, slice);
+	rpc_stream_put(watcher->stream, message_slice(&message.base));
 	arena_clear(&arena);
 	return true;
 }

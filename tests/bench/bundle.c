@@ -4,12 +4,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
 #include <stdlib.h>
 
 #include "bundle.h"
 #include "common/cleanup.h"
+#include "common/grpc-message.h"
 #include "common/util.h"
 
 void bundle_open(struct bundle *bundle, const char *address, int window)
@@ -50,7 +49,6 @@ void bundle_add(struct bundle *bundle, const char *method, grpc_slice request)
 
 int bundle_next(struct bundle *bundle, struct bundle_stream **ret_stream, grpc_slice *ret)
 {
-	grpc_byte_buffer_reader reader;
 	struct bundle_stream *stream;
 	void *tag;
 
@@ -59,10 +57,8 @@ int bundle_next(struct bundle *bundle, struct bundle_stream **ret_stream, grpc_s
 	stream = tag;
 	if (!stream->message)
 		return -EIO;
-	if (!grpc_byte_buffer_reader_init(&reader, stream->message))
+	if (!message_read(stream->message, ret))
 		abort();
-	*ret = grpc_byte_buffer_reader_readall(&reader);
-	grpc_byte_buffer_reader_destroy(&reader);
 	grpc_byte_buffer_destroy(TAKE(stream->message));
 	*ret_stream = stream;
 	return 0;
