@@ -108,6 +108,14 @@ static int send_one(int fd, const struct notice *notice, uint64_t end)
 	return 0;
 }
 
+/* Opens journald's socket, unless it is open. 0 or a negative errno. */
+static int open_socket(struct notices *notices)
+{
+	if (notices->fd < 0)
+		notices->fd = journal_socket_connect(JOURNAL_SOCKET);
+	return MIN(notices->fd, 0);
+}
+
 /*
  * Sends all of them, and waits until journald has them: what still lies in its socket when this
  * process is killed, it could not find to be the daemon's. 0, or a negative errno.
@@ -115,12 +123,10 @@ static int send_one(int fd, const struct notice *notice, uint64_t end)
 static int send_round(struct notices *notices, struct notice_list *round, uint64_t end)
 {
 	struct notice *notice;
-	int r = 0;
+	int r = open_socket(notices);
 
-	if (notices->fd < 0)
-		notices->fd = journal_socket_connect(JOURNAL_SOCKET);
-	if (notices->fd < 0)
-		return notices->fd;
+	if (r < 0)
+		return r;
 	TAILQ_FOREACH(notice, round, link)
 	{
 		int sent = send_one(notices->fd, notice, end);
@@ -171,14 +177,12 @@ static void note_written(struct notices *notices)
 static void send_in_time(struct notices *notices, struct notice_list *round)
 {
 	uint64_t end = now_usec(CLOCK_MONOTONIC);
-	bool is_new = notices->fd < 0;
+	bool was_open = notices->fd >= 0, is_open = open_socket(notices) == 0;
 	int r;
 
-	if (is_new)
-		notices->fd = journal_socket_connect(JOURNAL_SOCKET);
-	else if (notices->is_silent && journal_socket_settle(notices->fd, 0))
+	if (was_open && notices->is_silent && journal_socket_settle(notices->fd, 0))
 		note_written(notices);
-	if (!notices->is_silent || (is_new && notices->fd >= 0))
+	if (!notices->is_silent || (is_open && !was_open))
 		end += LIMIT_USEC;
 	while ((r = send_round(notices, round, end)) < 0 && now_usec(CLOCK_MONOTONIC) < end)
 		(void)poll(NULL, 0, PAUSE_MSEC);

@@ -55,6 +55,13 @@ static void note_removal_locked(struct feed *feed)
 	feed->removed_since = now_usec(CLOCK_MONOTONIC);
 }
 
+/* There is no source: somebody who gets two holds of it, the feed's own among them, opens one. */
+static void begin_opening_locked(struct feed *feed)
+{
+	feed->state = FEED_OPENING;
+	feed->holds = 2;
+}
+
 /*
  * The source has been closed. True where another one is to be opened, which the caller has two
  * holds of then.
@@ -68,10 +75,8 @@ static bool end_term(struct feed *feed)
 	feed->state = FEED_PARKED;
 	closed = feed->closed;
 	opens = feed->room && !closed;
-	if (opens) {
-		feed->state = FEED_OPENING;
-		feed->holds = 2;
-	}
+	if (opens)
+		begin_opening_locked(feed);
 	pthread_mutex_unlock(&feed->lock);
 	if (closed)
 		rpc_stream_unref(feed->stream);
@@ -112,10 +117,8 @@ static void on_room(void *userdata)
 	pthread_mutex_lock(&feed->lock);
 	held = hold_locked(feed);
 	opens = feed->state == FEED_PARKED && !feed->closed;
-	if (opens) {
-		feed->state = FEED_OPENING;
-		feed->holds = 2;
-	}
+	if (opens)
+		begin_opening_locked(feed);
 	feed->room = !held && !opens;
 	pthread_mutex_unlock(&feed->lock);
 	if (held) {
@@ -313,8 +316,7 @@ int log_feed_open(struct call *call, const struct log_query *query)
 	if (!feed)
 		return -ENOMEM;
 	feed->query = *query;
-	feed->state = FEED_OPENING;
-	feed->holds = 2; /* the opener's, and the feed's own */
+	begin_opening_locked(feed);
 	pthread_mutex_init(&feed->lock, NULL);
 	r = rpc_stream_open(call, &handler, feed, &feed->stream);
 	if (r < 0) {
