@@ -273,7 +273,7 @@ static void read_line(const struct record_reader *reader, const struct fields *f
 	ret->log.content_size = reader->content_size;
 }
 
-int record_read(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
+static int read_record(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
 {
 	struct fields fields = { .priority = -1 };
 	const void *data;
@@ -304,6 +304,26 @@ int record_read(struct record_reader *reader, sd_journal *j, struct reader_recor
 		return read_notice(&fields, ret);
 	read_line(reader, &fields, ret);
 	return READER_RECORD;
+}
+
+/*
+ * Whether the record is still there. A file that is removed is emptied under its readers, all of it
+ * at once (systemd's unlinkat_deallocate()), and sd_journal passes over the fields that it finds
+ * gone and says nothing: what has been read may lack any of them, its number for one. Then the
+ * record itself is gone, too.
+ */
+static bool is_there(sd_journal *j)
+{
+	uint64_t time;
+
+	return sd_journal_get_realtime_usec(j, &time) >= 0;
+}
+
+int record_read(struct record_reader *reader, sd_journal *j, struct reader_record *ret)
+{
+	int r = read_record(reader, j, ret);
+
+	return r == READER_RECORD && !is_there(j) ? READER_PASSED : r;
 }
 
 void record_reader_clear(struct record_reader *reader)

@@ -69,6 +69,24 @@ first_is_gone() {
 		-z $(in_box journalctl -q -o cat "INDEXER_UID=$1" INDEXER_LINE=1) ]]
 }
 
+# The file of the journal that has an indexer's last record.
+file_of() {
+	in_box sh -c 'for file in /var/log/journal/*/*.journal; do
+		journalctl -q --file="$file" -n 1 -o cat INDEXER_UID="$1" INDEXER_LINE="$2" | grep -q . || continue
+		echo "$file"
+		break
+	done' sh "$1" "$((last + 1))"
+}
+
+# What has been read of the first round's last record while its file is emptied, hundreds of times.
+read_emptied() {
+	local uid
+	uid=$(printf '%032x' "$round")
+	in_box journalctl -q --rotate
+	in_box mkdir /var/tmp/copy
+	in_box /root/tools/journal-emptied "$(file_of "$uid")" "$uid" /var/tmp/copy 300
+}
+
 says() { grep -Eq "$1" <<< "$said"; }
 
 box_up_installed host || tap_bail 'a host boots'
@@ -83,6 +101,10 @@ stress 'journalctl -q --rotate' follow "$streams"
 ok 'each stream has each line once while the journal is rotated'
 says "$streams of $streams streams complete, .* [1-9][0-9]* refused, .* 0 gaps, 0 wrong"
 ok 'all of them, and some were parked'
+
+said=$(read_emptied)
+ok 'a record whose file is emptied is read whole, or not at all'
+echo "# $said"
 
 stress 'journalctl -q --rotate --vacuum-files=2' -g follow "$streams"
 ok 'each stream goes on where old files are removed, and has no line twice'
