@@ -84,7 +84,7 @@ read_emptied() {
 	uid=$(printf '%032x' "$round")
 	in_box journalctl -q --rotate
 	in_box mkdir /var/tmp/copy
-	in_box /root/tools/journal-emptied "$(file_of "$uid")" "$uid" /var/tmp/copy 300
+	in_box /root/tools/journal-emptied "$(file_of "$uid")" "$uid" /var/tmp/copy 1000
 }
 
 says() { grep -Eq "$1" <<< "$said"; }
