@@ -39,6 +39,7 @@ static int open_reader(struct log_stream *stream)
 	if (r < 0)
 		return r;
 	atomic_fetch_add(&stream->journal->open_readers, 1);
+	stream->short_since = 0;
 	return 0;
 }
 
@@ -97,10 +98,25 @@ static void let_go(struct log_stream *stream)
 		stream_close_reader(stream);
 }
 
+/* Whether the stream is to wait for what others take now: its client is not to be sent away. */
+static bool waits_for_descriptors(struct log_stream *stream, int result)
+{
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	if ((result != -EMFILE && result != -ENFILE) || !stream->place.started)
+		return false;
+	if (stream->short_since == 0)
+		stream->short_since = now;
+	stream->not_before = now + SHORT_RETRY_USEC;
+	return now - stream->short_since < SHORT_MAX_USEC;
+}
+
 void stream_settle(struct log_stream *stream, int result)
 {
 	if (result == -ECANCELED) {
 		stream_release(stream, STREAM_ENDED);
+	} else if (waits_for_descriptors(stream, result)) {
+		stream_release(stream, STREAM_QUEUED);
 	} else if (result != 1 && result != -EAGAIN) {
 		stream_end(stream, result);
 	} else {
@@ -151,12 +167,28 @@ static struct reader *take_idle_reader(struct journal *journal)
 	return TAKE(stream->reader);
 }
 
+/* With the lock held. The first one whose time has come, or NULL with the time of the next. */
+static struct log_stream *find_due(struct journal *journal, uint64_t *next)
+{
+	struct log_stream *stream;
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	*next = UINT64_MAX;
+	TAILQ_FOREACH(stream, &journal->queue, queue_link)
+	{
+		if (stream->not_before <= now)
+			break;
+		*next = MIN(*next, stream->not_before);
+	}
+	return stream;
+}
+
 /* With the lock held. Until there may be something to do. */
-static void wait_for_work(struct journal *journal)
+static void wait_for_work(struct journal *journal, uint64_t next)
 {
 	const struct log_stream *parked = TAILQ_FIRST(&journal->parked);
 
-	condition_wait(&journal->work, &journal->lock, parked ? parked->idle_at : UINT64_MAX);
+	condition_wait(&journal->work, &journal->lock, parked ? MIN(parked->idle_at, next) : next);
 }
 
 /* Takes a stream from the queue, and closes idle readers while there is none. NULL at the end. */
@@ -164,6 +196,7 @@ static struct log_stream *take(struct journal *journal)
 {
 	struct log_stream *stream = NULL;
 	struct reader *idle;
+	uint64_t next;
 
 	pthread_mutex_lock(&journal->lock);
 	while (!atomic_load(&journal->stopping) && !stream) {
@@ -174,13 +207,14 @@ static struct log_stream *take(struct journal *journal)
 			pthread_mutex_lock(&journal->lock);
 			continue;
 		}
-		stream = TAILQ_FIRST(&journal->queue);
+		stream = find_due(journal, &next);
 		if (!stream)
-			wait_for_work(journal);
+			wait_for_work(journal, next);
 	}
 	if (stream) {
 		TAILQ_REMOVE(&journal->queue, stream, queue_link);
 		stream->state = STREAM_RUNNING;
+		stream->not_before = 0;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return stream;

@@ -184,7 +184,7 @@ static void join(struct live *live, struct log_stream *stream)
 		r = reader_new_live(&journal->source, journal->family, &live->reader);
 	}
 	if (r < 0) {
-		stream_end(stream, r);
+		stream_settle(stream, r);
 		return;
 	}
 	r = stream_catch_up(stream);

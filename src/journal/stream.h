@@ -67,6 +67,13 @@
  */
 #define PARKED_READER_USEC (1 * USEC_PER_SEC)
 
+/*
+ * A stream that has been going on, and for which no journal can be opened since descriptors or
+ * inotify instances are all taken, tries again so often, and for so long.
+ */
+#define SHORT_RETRY_USEC (1 * USEC_PER_SEC)
+#define SHORT_MAX_USEC	 (60 * USEC_PER_SEC)
+
 #define WORKERS 2
 
 /*
@@ -102,6 +109,7 @@ struct log_stream {
 	bool finishing;	   /* finish was called, */
 	uint64_t finished; /* with this time (CLOCK_MONOTONIC, microseconds) */
 	bool in_inbox;
+	uint64_t not_before;		    /* queued: a worker takes it from this time on */
 	bool in_parked;			    /* parked, with a reader that is idle */
 	uint64_t idle_at;		    /* until this time (CLOCK_MONOTONIC, microseconds) */
 	TAILQ_ENTRY(log_stream) queue_link; /* of the queue, or of those parked */
@@ -117,7 +125,8 @@ struct log_stream {
 	bool unflushed;
 	uint64_t doubted_invocation; /* the line before which some are missing, as it seems, */
 	uint64_t doubted_line;
-	unsigned doubts; /* and how often it was looked for them anew */
+	unsigned doubts;      /* and how often it was looked for them anew */
+	uint64_t short_since; /* when it first found no descriptor left; 0: it finds them */
 
 	/* The live thread's. */
 	bool skipping; /* records up to the place have been given by the stream's own reader */
@@ -217,7 +226,7 @@ bool stream_is_finishing(struct log_stream *stream);
  */
 int stream_catch_up(struct log_stream *stream);
 
-/* Does what a result of stream_catch_up() other than 0 asks for. */
+/* Does what a result of stream_catch_up() other than 0, or of opening a reader, asks for. */
 void stream_settle(struct log_stream *stream, int result);
 
 /* --- recount.c: of a recursive stream, what is about one member alone ---------------------- */

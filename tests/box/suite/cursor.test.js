@@ -4,7 +4,8 @@
 // the daemon and journald, and over rotation; and it is refused where it does not belong.
 'use strict';
 
-const { assert, call, project, refused, run, served, stored, stream, test } = require('./lib');
+const fs = require('node:fs');
+const { assert, call, later, project, refused, run, served, show, stored, stream, test } = require('./lib');
 
 const create = (indexer_id, main) => call('CreateIndexer', {
 	indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: project({ 'main.sh': main }) },
@@ -53,6 +54,23 @@ test('it outlives the client, the daemon, journald and the journal’s files', a
 		await served();
 	}
 	assert.ok(next > 12 * 290, String(next));
+});
+
+test('a stream that goes on waits for descriptors; one that begins is told that there are none', async () => {
+	await create('scarce', '#!/bin/bash\nseq 3\nexec sleep infinity\n');
+	await stored('scarce', '3');
+	const parent = 'indexers/scarce';
+	const [first] = (await all({ parent })).filter(isLine);
+	const pid = show('indexerd.service', 'MainPID').MainPID;
+	const limit = (n) => run(`prlimit --pid=${pid} --nofile=${n}:`);
+	const before = run(`prlimit --pid=${pid} --nofile --output=SOFT --noheadings`).trim();
+	later(() => limit(before));
+	limit(fs.readdirSync(`/proc/${pid}/fd`).length);
+	const waiting = stream('StreamLogs', { parent, cursor: first.cursor });
+	await refused(all({ parent }), 'UNAVAILABLE', /the journal cannot be read: Too many open files/);
+	limit(before);
+	assert.deepEqual((await waiting.take(2)).map((r) => r.content), ['2', '3']);
+	waiting.cancel();
 });
 
 test('a cursor of another indexer, or of an earlier one of the name, is refused', async () => {
