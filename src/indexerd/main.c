@@ -19,6 +19,7 @@
 #include "indexerd/config.h"
 #include "journal/bus-error.h"
 #include "journal/journal.h"
+#include "journal/step.h"
 #include "manager/manager.h"
 #include "model/names.h"
 #include "rpc/server.h"
@@ -217,6 +218,7 @@ static int setup(struct daemon *daemon)
 	const struct journal_source source = { .log_namespace = daemon->config.log.log_namespace };
 	int r = journal_catch_bus_errors();
 
+	r = r < 0 ? r : journal_catch_aborts();
 	r = r < 0 ? r : setup_event(daemon);
 	r = r < 0 ? r : journal_new(&source, &daemon->journal);
 	if (r < 0)

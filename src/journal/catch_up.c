@@ -117,11 +117,11 @@ void stream_settle(struct log_stream *stream, int result)
 		stream_release(stream, STREAM_ENDED);
 	} else if (waits_for_descriptors(stream, result)) {
 		stream_release(stream, STREAM_QUEUED);
-	} else if (result != 1 && result != -EAGAIN) {
+	} else if (result != 1 && result != -EAGAIN && result != -ESTALE) {
 		stream_end(stream, result);
 	} else {
 		let_go(stream);
-		stream_release(stream, result == 1 ? STREAM_QUEUED : STREAM_PARKED);
+		stream_release(stream, result == -EAGAIN ? STREAM_PARKED : STREAM_QUEUED);
 	}
 }
 

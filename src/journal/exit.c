@@ -27,6 +27,7 @@
 #include "journal/exit.h"
 #include "journal/field.h"
 #include "journal/journal.h"
+#include "journal/step.h"
 #include "model/exit.h"
 
 /* An invocation has about ten records of PID 1; a unit that reloads itself may have many more. */
@@ -155,7 +156,7 @@ int exit_find_fields(const char *directory, const char *unit, const char *invoca
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < RECORDS_MAX && isempty(fields->code); i++) {
-		r = sd_journal_previous(j);
+		r = journal_previous(j);
 		if (r < 0)
 			return r;
 		if (r == 0)

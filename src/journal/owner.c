@@ -16,6 +16,7 @@
 #include "journal/field.h"
 #include "journal/notice.h"
 #include "journal/owner.h"
+#include "journal/step.h"
 #include "model/names.h"
 
 #define NUMBER_MAX 24
@@ -100,9 +101,11 @@ static int find_deletion(struct owner_finder *finder, const char *id, uint64_t t
 	r = match(finder->j, id);
 	r = r < 0 ? r : sd_journal_seek_realtime_usec(finder->j, time);
 	/* A seek may end before its time where there are several files. */
-	while (r >= 0 && (r = sd_journal_next(finder->j)) > 0)
+	while (r >= 0 && (r = journal_next(finder->j)) > 0)
 		if (read_deletion(finder->j, id, span) && span->until >= time)
 			return 1;
+	if (r == -ESTALE)
+		finder->j = (sd_journal_close(finder->j), NULL);
 	return MIN(r, 0);
 }
 

@@ -11,6 +11,7 @@
 #include "journal/access.h"
 #include "journal/notice.h"
 #include "journal/reader-private.h"
+#include "journal/step.h"
 #include "model/indexer.h"
 #include "model/names.h"
 
@@ -185,7 +186,7 @@ int reader_new_live(const struct journal_source *source, struct family *family, 
 	r = sd_journal_seek_tail(reader->j);
 	if (r < 0)
 		return r;
-	r = sd_journal_previous(reader->j);
+	r = journal_previous(reader->j);
 	if (r < 0)
 		return r;
 	reader->moved = r > 0;

@@ -5,6 +5,7 @@
  */
 #include "common/util.h"
 #include "journal/reader-private.h"
+#include "journal/step.h"
 
 /* How long after its receipt a record may still be linked into lists, by a journald that is slow.
  */
@@ -69,14 +70,14 @@ static int look_back(struct reader *reader, struct reader_record *record)
 {
 	int r = reader_position(reader, &reader->looked);
 
-	while (r >= 0 && (r = sd_journal_previous(reader->j)) > 0) {
+	while (r >= 0 && (r = journal_previous(reader->j)) > 0) {
 		r = record_read(&reader->record, reader->j, record);
 		if (r < 0 || is_read(reader, record))
 			break;
 	}
 	if (r == 0) /* before the first record; a step forward would leave that one out */
 		r = sd_journal_seek_head(reader->j);
-	r = r < 0 ? r : sd_journal_next(reader->j);
+	r = r < 0 ? r : journal_next(reader->j);
 	return r <= 0 ? r : reader_read(reader, record);
 }
 

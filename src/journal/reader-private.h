@@ -20,6 +20,7 @@ struct reader {
 	bool skipping;		       /* records up to that place have been given, */
 	bool covering;		       /* and perhaps lines of the same moment behind it */
 	bool moved;		       /* the current record is behind place.at */
+	bool given_up;		       /* by libsystemd: see step.h */
 	struct position moment;	       /* of the first of the lines that were taken in together, */
 	uint64_t moment_invocation, moment_line; /* and which line that is */
 	unsigned steps, errors;

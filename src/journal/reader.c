@@ -10,6 +10,7 @@
 #include "common/util.h"
 #include "journal/query.h"
 #include "journal/reader-private.h"
+#include "journal/step.h"
 
 /* So many steps at most between two looks at the directory: a busy reader lets go of removed files.
  */
@@ -75,7 +76,7 @@ static void note_position(struct reader *reader)
 {
 	struct position at;
 
-	if (!reader->moved || reader_position(reader, &at) < 0)
+	if (!reader->moved || reader->given_up || reader_position(reader, &at) < 0)
 		return;
 	reader->place.at = at;
 	reader->place.inclusive = reader->on_record;
@@ -186,7 +187,7 @@ static int move(struct reader *reader, int (*direction)(sd_journal *j))
 		if (r == 0)
 			r = direction(reader->j);
 	}
-	if (r > 0)
+	if (r > 0 || r == -ESTALE)
 		reader->moved = true;
 	return r;
 }
@@ -205,7 +206,7 @@ static void end_of_back(struct reader *reader, bool on_record)
 /* One step of `tail`: N records that the query wants, or up to `since`. */
 static int step_back(struct reader *reader, struct reader_record *record)
 {
-	int r = move(reader, sd_journal_previous);
+	int r = move(reader, journal_previous);
 
 	/* Events do not count, and read from their end on they cannot be understood. */
 	reader->record.wants_lines = true;
@@ -248,7 +249,7 @@ static int step_forward(struct reader *reader, struct reader_record *ret)
 		 * one. */
 		if (reader->settle > 0)
 			note_position(reader);
-		r = move(reader, sd_journal_next);
+		r = move(reader, journal_next);
 		if (r <= 0)
 			return r;
 		if (reader_hold_back(reader)) {
@@ -272,7 +273,8 @@ int reader_next(struct reader *reader, struct reader_record *ret)
 		reader->errors = 0;
 		return r;
 	}
-	if (r == -ENOMEM || ++reader->errors >= ERRORS_IN_A_ROW_MAX)
+	reader->given_up = r == -ESTALE;
+	if (r == -ENOMEM || r == -ESTALE || ++reader->errors >= ERRORS_IN_A_ROW_MAX)
 		return r;
 	/* A file that is removed is emptied under its readers, and fails until it is let go of. */
 	r = reader_process(reader);

@@ -13,6 +13,7 @@
 #include "journal/field.h"
 #include "journal/notice.h"
 #include "journal/repeat.h"
+#include "journal/step.h"
 #include "model/id.h"
 #include "model/names.h"
 
@@ -89,7 +90,9 @@ static int find_first(struct repeat_finder *finder, const char *uid, const char 
 	/* Few records have it, so that the indexer's lines need not be gone through. */
 	r = r < 0 ? r : add_match(finder->j, NOTICE_FIELD_CREATED, created);
 	r = r < 0 ? r : sd_journal_seek_head(finder->j);
-	r = r < 0 ? r : sd_journal_next(finder->j);
+	r = r < 0 ? r : journal_next(finder->j);
+	if (r == -ESTALE)
+		repeat_finder_rest(finder);
 	if (r <= 0)
 		return r;
 	r = sd_journal_get_cursor(finder->j, &cursor);

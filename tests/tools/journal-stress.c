@@ -24,6 +24,7 @@
 
 #include "journal/bus-error.h"
 #include "journal/journal.h"
+#include "journal/step.h"
 #include "line-check.h"
 
 #define LIMIT	    (120 * USEC_PER_SEC)
@@ -249,7 +250,7 @@ int main(int argc, char **argv)
 		return 2;
 	n = atoi(argv[4]);
 	if (n < 1 || n > STREAMS_MAX || journal_catch_bus_errors() < 0 ||
-	    journal_new(&source, &journal) < 0)
+	    journal_catch_aborts() < 0 || journal_new(&source, &journal) < 0)
 		return 2;
 	r = streq(argv[3], "handover")
 		    ? handover(journal, argv[1], atol(argv[2]), n)

@@ -20,26 +20,9 @@ restart='systemctl reset-failed systemd-journald.service; systemctl restart syst
 in_box() { box run -t 180 "$host" "$@" </dev/null; }
 unit() { in_box systemd-run --quiet "$@"; }
 
-# Whether libsystemd has ended the program: journald empties a file that it removes, and a reader which
-# looks at one of its objects just then stops at an assertion of the library's. The daemon is started
-# again by systemd then, and its clients go on by their cursors; a round here begins anew.
-library_gave_up() { grep -q "^Assertion .* failed at src/libsystemd/" "$complaints"; }
-
-# stress CHURN [-g] MODE N: one round, or where the library gives up another one, three in all.
-stress() {
-	local i status
-	for ((i = 0; i < 3; i++)); do
-		status=0
-		stress_once "$@" || status=$?
-		! library_gave_up || continue
-		break
-	done
-	return "$status"
-}
-
-# stress_once CHURN [-g] MODE N: a writer in a unit like an indexer's, what is done to the journal
+# stress CHURN [-g] MODE N: a writer in a unit like an indexer's, what is done to the journal
 # meanwhile, over and over, and journal-stress beside both. What that says is in $said.
-stress_once() {
+stress() {
 	local churn=$1 uid status=0
 	local -a flags=()
 	shift
