@@ -1,0 +1,5 @@
+CREATE TABLE "blocks" (
+	"id" serial PRIMARY KEY NOT NULL,
+	"number" bigint NOT NULL,
+	"invocation" text NOT NULL
+);
