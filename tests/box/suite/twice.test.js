@@ -19,6 +19,13 @@ const PARENT = `#!/bin/sh
 setsid ./holder &
 exec sleep infinity
 `;
+// Its children do nothing but have a child each and end, again and again.
+const FORKER = `#!/bin/bash
+hop() { read -t 0.01 <> <(:); hop & }
+for ((i = 0; i < 20; i++)); do hop & done
+echo "alone $$"
+exec sleep infinity
+`;
 const RUNTIME = '/etc/indexerd/runtimes/stubborn.conf';
 const DROP_IN = '/etc/systemd/system/indexer-.service.d/50-stubborn.conf';
 
@@ -26,7 +33,7 @@ fs.mkdirSync('/etc/indexerd/runtimes', { recursive: true });
 fs.writeFileSync(RUNTIME, '[Runtime]\nExec=${SCRIPT_PATH}\n[Service]\nMemoryDenyWriteExecute=no\nTimeoutStopSec=2\n');
 run('systemctl reload indexerd.service');
 
-const indexer = (script) => ({ runtime: 'stubborn', script, project_source: project({ holder: PROGRAM, parent: PARENT }) });
+const indexer = (script) => ({ runtime: 'stubborn', script, project_source: project({ holder: PROGRAM, parent: PARENT, forker: FORKER }) });
 const name = (id) => `indexers/${id}`;
 const said = (id) => run(`journalctl -q -o cat -u ${unit(id)} _TRANSPORT=journal`);
 const starts = (id) => (said(id).match(/^alone /mg) ?? []).length;
@@ -131,4 +138,31 @@ test('a drop-in spares all but the main process: a child is ended before the nex
 	never('leftover');
 	await call('DeleteIndexer', { name: name('leftover') });
 	assert.equal(sh('pgrep -f ^/usr/bin/node.*holder').stdout, '');
+});
+
+// Of the processes in a unit, the runs that they are of. Many are gone before they are looked at.
+function runsIn(group) {
+	const runs = new Set();
+	for (let i = 0; i < 50; i++)
+		for (const pid of fs.readFileSync(`/sys/fs/cgroup${group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean))
+			try {
+				const [, invocation] = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').match(/(?:^|\0)INVOCATION_ID=(\w+)/) ?? [];
+				if (invocation)
+					runs.add(invocation);
+			} catch (error) {
+				assert.match(error.code, /ENOENT|ESRCH/);
+			}
+	return [...runs];
+}
+
+test('what is spared forks all the while: none of it is there beside the next start', async () => {
+	drop_in('KillMode=process');
+	await call('CreateIndexer', { indexer_id: 'forking', indexer: indexer('forker') });
+	await alone('forking', 1);
+	for (let n = 2; n <= 4; n++) {
+		run(`systemctl kill -s KILL --kill-who=main ${unit('forking')}`);
+		await alone('forking', n);
+		const { ControlGroup, InvocationID } = show(unit('forking'), 'ControlGroup', 'InvocationID');
+		assert.deepEqual(runsIn(ControlGroup), [InvocationID]);
+	}
 });
