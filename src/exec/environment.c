@@ -9,6 +9,7 @@
 #include "common/util.h"
 #include "exec/credential.h"
 #include "exec/environment.h"
+#include "model/environment.h"
 
 /* stdout is no longer the journal, and who reports to systemd is the helper. */
 static const char *const removed[] = {
@@ -16,12 +17,6 @@ static const char *const removed[] = {
 	"NOTIFY_SOCKET",
 	"WATCHDOG_PID",
 	"WATCHDOG_USEC",
-};
-
-/* Said by systemd and by nobody else: a program may rely on them. */
-static const char *const reserved[] = {
-	"CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "INVOCATION_ID",
-	"LOGS_DIRECTORY",  "RUNTIME_DIRECTORY",	      "STATE_DIRECTORY",
 };
 
 void environment_free(char **environment)
@@ -39,10 +34,10 @@ static bool has_name(const char *variable, const char *name, size_t n)
 	return strncmp(variable, name, n) == 0 && variable[n] == '=';
 }
 
-static bool is_one_of(const char *const *names, size_t n_names, const char *name, size_t n)
+static bool is_removed(const char *variable)
 {
-	for (size_t i = 0; i < n_names; i++)
-		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+	for (size_t i = 0; i < ELEMENTSOF(removed); i++)
+		if (has_name(variable, removed[i], strlen(removed[i])))
 			return true;
 	return false;
 }
@@ -63,11 +58,9 @@ static void put(char **environment, char *variable)
 static int put_inherited(char **environment, char *const *inherited)
 {
 	for (; *inherited; inherited++) {
-		const char *equals = strchr(*inherited, '=');
 		char *copy;
 
-		if (!equals || is_one_of(removed, ELEMENTSOF(removed), *inherited,
-					 (size_t)(equals - *inherited)))
+		if (!strchr(*inherited, '=') || is_removed(*inherited))
 			continue;
 		copy = strdup(*inherited);
 		if (!copy)
@@ -105,7 +98,7 @@ static int put_spec(char **environment, const spec_t *spec, const char *director
 		char *text;
 		int r;
 
-		if (is_one_of(reserved, ELEMENTSOF(reserved), variable->key, strlen(variable->key)))
+		if (environment_key_of_systemd(variable->key))
 			continue;
 		r = make_variable(variable, directory, &text, problem);
 		if (r < 0)

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "model/environment.h"
 #include "model/persistence.h"
 #include "model/secret.h"
 
@@ -64,34 +65,6 @@ static int check_labels(const struct definition *definition, struct refusal *ref
 					    LABEL_VALUE_MAX);
 	}
 	return 0;
-}
-
-bool environment_key_valid(const char *key)
-{
-	size_t n = strnlen(key, ENVIRONMENT_KEY_MAX + 1);
-
-	return n > 0 && n <= ENVIRONMENT_KEY_MAX && strspn(key, LETTERS DIGITS "_") == n &&
-	       !strchr(DIGITS, key[0]);
-}
-
-bool environment_key_reserved(const char *key)
-{
-	static const char *const reserved[] = {
-		"INDEXER_ID",
-		"INDEXER_NAME",
-		"INDEXER_RUNNER_ADDRESS",
-		"INDEXER_PROJECT_SOURCE",
-		"INDEXER_PROJECT_DIR",
-		"STATE_DIRECTORY",
-		"CREDENTIALS_DIRECTORY",
-		"NOTIFY_SOCKET",
-		"INVOCATION_ID",
-	};
-
-	for (size_t i = 0; i < ELEMENTSOF(reserved); i++)
-		if (streq(key, reserved[i]))
-			return true;
-	return false;
 }
 
 /* Whether the credential is named for the first time, by the variables up to this one. */

@@ -13,7 +13,6 @@
 #define LABEL_KEY_MAX	     128
 #define LABEL_VALUE_MAX	     1024
 #define ENVIRONMENT_MAX	     256
-#define ENVIRONMENT_KEY_MAX  128
 #define ENVIRONMENT_SIZE_MAX (128 * 1024) /* all keys and values together */
 #define ARGS_MAX	     128
 #define ARG_SIZE_MAX	     (32 * 1024)
@@ -50,12 +49,6 @@ bool source_is_remote(const char *source);
  */
 #define MEMBER_FIELD_MAX 160
 void environment_field(char field[MEMBER_FIELD_MAX], const char *key);
-
-/* Whether it is [A-Za-z_][A-Za-z0-9_]* of at most ENVIRONMENT_KEY_MAX bytes. */
-bool environment_key_valid(const char *key);
-
-/* Whether indexerd or systemd sets the variable for an indexer, so that nobody else may. */
-bool environment_key_reserved(const char *key);
 
 /* Whether it is 1 to LABEL_KEY_MAX of A-Z a-z 0-9 - _ . / between letters or digits. */
 bool label_key_valid(const char *key);

@@ -6,8 +6,8 @@
 #include <errno.h>
 
 #include "common/util.h"
+#include "model/environment.h"
 #include "model/persistence.h"
-#include "model/validate.h"
 #include "runtime/ini.h"
 #include "runtime/private.h"
 

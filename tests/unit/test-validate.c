@@ -122,6 +122,11 @@ static void test_environment(void)
 	set_kv(&definition->environment, "NOTIFY_SOCKET", "v");
 	check(definition, "indexer.environment[\"NOTIFY_SOCKET\"]", "set by the server",
 	      "reserved");
+	/* Nobody else can know it, and indexer-exec would pass it over. */
+	definition = make();
+	set_kv(&definition->environment, "RUNTIME_DIRECTORY", "v");
+	check(definition, "indexer.environment[\"RUNTIME_DIRECTORY\"]", "set by the server",
+	      "a variable of systemd's");
 	definition = make();
 	set_kv(&definition->environment, "A", repeat('x', ENVIRONMENT_SIZE_MAX - 1));
 	check(definition, NULL, NULL, "the largest environment");

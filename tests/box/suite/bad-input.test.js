@@ -74,6 +74,7 @@ const refusals = [
 	['an empty environment name', { environment: { '': 'x' } }, 'INVALID_ARGUMENT', /indexer\.environment/],
 	['an environment name with a blank', { environment: { 'A B': 'x' } }, 'INVALID_ARGUMENT', /indexer\.environment/],
 	['a reserved environment name', { environment: { INDEXER_ID: 'x' } }, 'INVALID_ARGUMENT', /INDEXER_ID/],
+	['a name that is systemd’s to set', { environment: { RUNTIME_DIRECTORY: 'x' } }, 'INVALID_ARGUMENT', /RUNTIME_DIRECTORY/],
 	['a NUL in an environment value', { environment: { A: 'x\0y' } }, 'INVALID_ARGUMENT', /environment/],
 	['a NUL in an argument', { args: ['x\0y'] }, 'INVALID_ARGUMENT', /args/],
 	['a bad label', { labels: { 'a b': 'x' } }, 'INVALID_ARGUMENT', /indexer\.labels/],
