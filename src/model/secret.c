@@ -21,11 +21,27 @@ static const char *const credentials[] = { "indexer.*", "indexer-*", NULL };
  * often cannot be taken back.
  */
 static const char *const redact[] = {
-	"*TOKEN*",    "*SECRET*",     "*PASS*",	   "*_PWD",
-	"*KEY",	      "*CREDENTIAL*", "*PRIVATE*", "*JWT*",
-	"*_AUTH",     "*MNEMONIC*",   "*_SEED*",   "*_DSN",
-	"*_URL",      "*_URI",	      "*WEBHOOK*", "*CONNECTION_STRING*",
-	"*CONN_STR*", NULL,
+	"*TOKEN*",
+	"*SECRET*",
+	"*PASS*",
+	"*_PWD",
+	"*KEY",
+	"*KEYS",
+	"*CREDENTIAL*",
+	"*PRIVATE*",
+	"*JWT*",
+	"*AUTH",
+	"*AUTHORIZATION",
+	"*MNEMONIC*",
+	"*SEED*",
+	"*DSN",
+	"*URL",
+	"*URI",
+	"*ENDPOINT",
+	"*WEBHOOK*",
+	"*CONNECTION_STRING*",
+	"*CONN_STR*",
+	NULL,
 };
 
 const struct secret_rules secret_rules_default = {

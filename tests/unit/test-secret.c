@@ -110,10 +110,11 @@ static void test_shown(void)
 		"DNA_TOKEN",	"AUTH_TOKEN",	   "POSTGRES_CONNECTION_STRING",
 		"api_key",	"DB_PASSWORD",	   "AWS_SECRET_ACCESS_KEY",
 		"PGPASSFILE",	"MYSQL_PWD",	   "SENTRY_DSN",
-		"DATABASE_URL", "WALLET_MNEMONIC",
+		"DATABASE_URL", "WALLET_MNEMONIC", "API_KEYS",
+		"SEED_PHRASE",	"RPC_ENDPOINT",	   "AUTHORIZATION",
 	};
 	static const char *const open[] = { "LOG_LEVEL", "NODE_ENV", "PATH",
-					    "STREAM",	 "URLS",     "KEYS" };
+					    "STREAM",	 "URLS",     "KEYSPACE" };
 	struct secret_rules rules = secret_rules_default;
 
 	for (size_t i = 0; i < ELEMENTSOF(secret); i++)
