@@ -25,7 +25,11 @@ static int take_line(char *line, size_t n, const char *path, unsigned number,
 		warnx("%s:%u: a NUL byte", path, number);
 		return -EINVAL;
 	}
-	line[strcspn(line, "\r\n")] = '\0';
+	if (n > 0 && line[n - 1] == '\n')
+		line[--n] = '\0';
+	/* Some editors end lines so; anywhere else it is a part of the value. */
+	if (n > 0 && line[n - 1] == '\r')
+		line[--n] = '\0';
 	if (line[0] == '\0' || line[0] == '#')
 		return 0;
 	r = take(line, field);

@@ -273,13 +273,14 @@ test('which keys is configured', async () => {
 });
 
 test('the command line: a secret by file or stdin, told as changed, and not as different', async () => {
-	const value = secret(), source = project({ 'main.sh': TELL, vars: `# the provider's\nDNA_TOKEN=${value}\n\nA=b=c\nB=1\n`, bad: `DNA_TOKEN\n${value}\n` });
+	const value = secret(), source = project({ 'main.sh': TELL, vars: `# the provider's\nDNA_TOKEN=${value}\n\nA=b=c\r\nB=1\nC=x\ry\n`, bad: `DNA_TOKEN\n${value}\n` });
 	const ctl = (words, options) => sh(`indexerctl ${words}`, options);
 	const command = `create cli --runtime exec --script main.sh --project-source ${source} --env-file ${source}/vars --env B=2`;
 	later(() => call('DeleteIndexer', { name: 'indexers/cli', allow_missing: true }));
 	assert.equal(ctl(command).code, 0);
 	const { environment } = await found('cli');
 	assert.deepEqual([environment.DNA_TOKEN, environment.A, environment.B], [value, 'b=c', '2']);
+	assert.equal((await call('GetIndexer', { name: 'indexers/cli' })).environment.C, 'x\ry');
 	const again = ctl(command);
 	assert.equal(again.code, 0);
 	assert.doesNotMatch(again.stdout + again.stderr, /differ|--env/);
