@@ -281,14 +281,15 @@ int clear_client_ask(struct clear_client *client, const struct persistence *pers
 	if (r < 0)
 		return r;
 	n = clear_request_pack(&request, message);
-	if (n < 0)
-		return n;
-	question = malloc(sizeof(*question) + (size_t)n);
-	if (!question)
-		return -ENOMEM;
-	*question = (struct question){ .done = done, .userdata = userdata, .size = (size_t)n };
-	memcpy(question->message, message, (size_t)n);
+	question = n < 0 ? NULL : malloc(sizeof(*question) + (size_t)n);
+	if (question) {
+		*question =
+			(struct question){ .done = done, .userdata = userdata, .size = (size_t)n };
+		memcpy(question->message, message, (size_t)n);
+	}
 	explicit_bzero(message, sizeof(message));
+	if (!question)
+		return n < 0 ? n : -ENOMEM;
 	*store->last = question;
 	store->last = &question->next;
 	return wake(store);

@@ -54,8 +54,9 @@ static void open_channel(struct etcd *etcd)
 	bool v6 = strchr(address->host, ':');
 	char target[BACKEND_ADDRESS_MAX + 16];
 
-	(void)snprintf(target, sizeof(target), v6 ? "[%s]:%u" : "%s:%u", address->host,
-		       address->port);
+	/* With the resolver, for there may be hosts of the others' names, such as "unix". */
+	(void)snprintf(target, sizeof(target), v6 ? "dns:///[%s]:%u" : "dns:///%s:%u",
+		       address->host, address->port);
 	etcd->channel = grpc_channel_create(target, credentials, &channel_args);
 	grpc_channel_credentials_release(credentials);
 	etcd->queue = grpc_completion_queue_create_for_pluck(NULL);

@@ -28,25 +28,10 @@
 
 static void on_alarm(int signal)
 {
-	static const char reply[] = { CLEAR_NO_BACKEND,
-				      'n',
-				      'o',
-				      ' ',
-				      'a',
-				      'n',
-				      's',
-				      'w',
-				      'e',
-				      'r',
-				      ' ',
-				      'i',
-				      'n',
-				      ' ',
-				      't',
-				      'i',
-				      'm',
-				      'e' };
+	static const char words[] = "no answer in time";
+	char reply[sizeof(words)] = { CLEAR_NO_BACKEND };
 
+	memcpy(reply + 1, words, sizeof(words) - 1);
 	(void)signal;
 	(void)send(STDIN_FILENO, reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 	_exit(EXIT_SUCCESS);
