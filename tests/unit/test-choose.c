@@ -10,18 +10,8 @@
 #include "common/log.h"
 #include "common/util.h"
 #include "project-place.h"
-#include "runtime/private.h"
+#include "runtime-helper.h"
 #include "tap.h"
-
-static struct runtime_set *load(const char *first, const char *second)
-{
-	const char *const directories[] = { first, second, NULL };
-	struct runtime_set *set = NULL;
-
-	if (runtime_set_load(directories, &set) < 0)
-		abort();
-	return set;
-}
 
 static void test_presets_in_text(void)
 {
