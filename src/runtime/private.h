@@ -87,7 +87,7 @@ void variables_clear(struct variables *variables);
  */
 char *path_join(const char *a, const char *b);
 
-/* Whether path is dir or lies under it, both without "." and doubled slashes. */
+/* Whether path is dir, with or without slashes at its end, or lies under it; both without ".". */
 bool path_is_within(const char *path, const char *dir);
 
 /*

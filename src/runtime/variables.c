@@ -39,9 +39,11 @@ char *path_join(const char *a, const char *b)
 
 bool path_is_within(const char *path, const char *dir)
 {
-	const char *rest = streq(dir, "/") ? path : startswith(path, dir);
+	size_t n = strlen(dir);
 
-	return rest && (*rest == '\0' || *rest == '/');
+	while (n > 0 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
 /* What an interpreter with a list of allowed variables is told: "A,B". */

@@ -286,6 +286,7 @@ static void test_override(void)
 		{ "node", "/mnt/p", "d", "a.js", "indexer.runtime", "RUNTIME_BROKEN", "'node'" },
 		{ "homely", "/root", "", "a.js", SCRIPT, "PATH_MISSING", "a.js" },
 		{ "shut", "/mnt/p", "d", "a.js", SOURCE, "PATH_HIDDEN", "under /mnt/p" },
+		{ "shut", "/mnt/other", "", "a.js", SOURCE, "PATH_HIDDEN", "under /mnt/other/" },
 	};
 	struct runtime_set *set;
 
