@@ -14,9 +14,8 @@ bool credential_is_encrypted(const char *name)
 {
 	static const char *const stores[] = {
 		"/run/credentials/@encrypted", /* that the machine was booted with */
-		"/etc/credstore.encrypted",
-		"/run/credstore.encrypted",
-		"/usr/lib/credstore.encrypted",
+		"/etc/credstore.encrypted",	      "/run/credstore.encrypted",
+		"/usr/local/lib/credstore.encrypted", "/usr/lib/credstore.encrypted",
 	};
 	char path[64 + BACKEND_CREDENTIAL_MAX];
 

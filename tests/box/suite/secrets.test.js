@@ -56,11 +56,11 @@ function store(name, content) {
 	later(() => fs.rmSync(`${PLAIN}/${name}`, { force: true }));
 }
 
-function encrypt(name, content) {
-	fs.mkdirSync(ENCRYPTED, { recursive: true, mode: 0o700 });
-	const { code, stderr } = sh(`systemd-creds encrypt --with-key=host --name=${name} - ${ENCRYPTED}/${name}`, { input: content });
+function encrypt(name, content, directory = ENCRYPTED) {
+	fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+	const { code, stderr } = sh(`systemd-creds encrypt --with-key=host --name=${name} - ${directory}/${name}`, { input: content });
 	assert.equal(code, 0, stderr);
-	later(() => fs.rmSync(`${ENCRYPTED}/${name}`, { force: true }));
+	later(() => fs.rmSync(`${directory}/${name}`, { force: true }));
 }
 
 test('a credential is the value of a variable, or a file, as it is when the process starts', async () => {
@@ -112,6 +112,14 @@ test('an encrypted one, and one that moves from store to store', async () => {
 	encrypt('indexer.both', first);
 	await call('RestartIndexer', { name: 'indexers/encrypted' });
 	await found('encrypted', (e) => e.B === first);
+	fs.rmSync(`${ENCRYPTED}/indexer.both`);
+	for (const top of ['/run', '/usr/local/lib', '/usr/lib']) {
+		const value = secret();
+		encrypt('indexer.both', value, `${top}/credstore.encrypted`);
+		await call('RestartIndexer', { name: 'indexers/encrypted' });
+		await found('encrypted', (e) => e.B === value);
+		fs.rmSync(`${top}/credstore.encrypted/indexer.both`);
+	}
 });
 
 test('one that is missing, too long, or broken: START_FAILED, with its name, and mended by a start', async () => {
