@@ -302,6 +302,9 @@ test('the command line: a secret by file or stdin, told as changed, and not as d
 	assert.equal(bad.code, 1);
 	assert.match(bad.stderr, /bad:1: not KEY=VALUE/);
 	assert.equal(ctl('update cli --env-file /nowhere').code, 1);
+	const endless = ctl('update cli --env-file /dev/zero');
+	assert.equal(endless.code, 1);
+	assert.match(endless.stderr, /zero: larger than 262144 bytes/);
 });
 
 test('a secret is nowhere else: units, properties, journal at debug, arguments, files that others may read', async () => {
