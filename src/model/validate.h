@@ -13,7 +13,7 @@
 #define LABEL_KEY_MAX	     128
 #define LABEL_VALUE_MAX	     1024
 #define ENVIRONMENT_MAX	     256
-#define ENVIRONMENT_SIZE_MAX (128 * 1024) /* all keys and values together */
+#define ENVIRONMENT_SIZE_MAX (128 * 1024 - 2) /* all together; one alone is still an execve()'s */
 #define ARGS_MAX	     128
 #define ARG_SIZE_MAX	     (32 * 1024)
 #define ARGS_SIZE_MAX	     (128 * 1024 - 1) /* all together */

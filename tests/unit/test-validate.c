@@ -132,7 +132,7 @@ static void test_environment(void)
 	check(definition, NULL, NULL, "the largest environment");
 	definition = make();
 	set_kv(&definition->environment, "A", repeat('x', ENVIRONMENT_SIZE_MAX));
-	check(definition, "indexer.environment", "131073 bytes", "a larger one");
+	check(definition, "indexer.environment", "131071 bytes", "a larger one");
 	definition = make();
 	for (int i = 0; i <= ENVIRONMENT_MAX; i++) {
 		sprintf(key, "K%d", i);

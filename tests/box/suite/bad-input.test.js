@@ -4,8 +4,8 @@
 'use strict';
 
 const fs = require('node:fs');
-const { assert, call, client, grpc, health, later, project, refused, run, Runner, sh, stream, test, unit,
-	until } = require('./lib');
+const { assert, call, client, grpc, health, later, project, refused, run, Runner, sh, stored, stream, test,
+	unit, until } = require('./lib');
 
 const SLEEPER = '#!/bin/sh\nexec sleep infinity\n';
 const SOURCE = '/srv/bad-input';
@@ -95,6 +95,16 @@ for (const [what, change, code, message] of refusals)
 		await refused(call('GetIndexer', { name: 'indexers/bad' }), 'NOT_FOUND');
 		await alive();
 	});
+
+test('an environment as large as is taken reaches the process, also in one variable, and a byte more is refused', async () => {
+	const source = project({ 'main.sh': '#!/bin/sh\necho "${#A} bytes"\nexec sleep infinity\n' });
+	const create = (indexer_id, n) => call('CreateIndexer', {
+		indexer_id, indexer: { runtime: 'exec', script: 'main.sh', project_source: source, environment: { A: 'x'.repeat(n) } },
+	});
+	assert.equal((await create('large', 131_069)).status.state, 'STATE_RUNNING');
+	await stored('large', '131069 bytes');
+	await refused(create('larger', 131_070), 'INVALID_ARGUMENT', /indexer\.environment: 131071 bytes/);
+});
 
 // A message that no well-behaved client can make: bytes as they are.
 function raw(method, bytes) {
