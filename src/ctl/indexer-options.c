@@ -110,6 +110,15 @@ const struct option_row indexer_option_rows[] = {
 	  CLEARS(cpu_percent) },
 	{ "tasks-max", 0, "N", take_count, AT(tasks_max), "a whole number above 0",
 	  "limit of processes and threads", "indexer.resources.tasks_max", CLEARS(tasks_max) },
+	{ "tree-memory-max", 0, "BYTES", take_size, AT(tree_memory_max), "a size such as 4G",
+	  "limit of memory of it and its descendants together",
+	  "indexer.tree_resources.memory_max_bytes", CLEARS(tree_memory_max) },
+	{ "tree-cpu-percent", 0, "N", take_percent, AT(tree_cpu_percent), "a whole number above 0",
+	  "limit of processor time of them together", "indexer.tree_resources.cpu_percent",
+	  CLEARS(tree_cpu_percent) },
+	{ "tree-tasks-max", 0, "N", take_count, AT(tree_tasks_max), "a whole number above 0",
+	  "limit of processes and threads of them together", "indexer.tree_resources.tasks_max",
+	  CLEARS(tree_tasks_max) },
 	{ "restart", 0, "POLICY", take_policy, AT(policy), "always, on-failure or never",
 	  "always (default), on-failure or never", "indexer.restart.policy", CLEARS(policy) },
 	{ "initial-backoff", 0, "TIME", take_backoff, AT(initial_backoff), "a time such as 2s",
@@ -218,6 +227,7 @@ int indexer_message_init(struct indexer_message *message, const struct indexer_o
 
 	*message = (struct indexer_message){ .indexer = INDEXERD__V1__INDEXER__INIT,
 					     .resources = INDEXERD__V1__RESOURCES__INIT,
+					     .tree_resources = INDEXERD__V1__RESOURCES__INIT,
 					     .restart = INDEXERD__V1__RESTART__INIT };
 	r = message_allocate(message, options);
 	if (r < 0)
@@ -225,6 +235,9 @@ int indexer_message_init(struct indexer_message *message, const struct indexer_o
 	message->resources.memory_max_bytes = options->memory_max;
 	message->resources.cpu_percent = options->cpu_percent;
 	message->resources.tasks_max = options->tasks_max;
+	message->tree_resources.memory_max_bytes = options->tree_memory_max;
+	message->tree_resources.cpu_percent = options->tree_cpu_percent;
+	message->tree_resources.tasks_max = options->tree_tasks_max;
 	message->restart.policy = options->policy;
 	message->restart.initial_backoff =
 		duration_of(options->initial_backoff, &message->initial_backoff);
@@ -243,6 +256,7 @@ int indexer_message_init(struct indexer_message *message, const struct indexer_o
 	indexer->args = options->args.items;
 	indexer->n_args = options->args.n;
 	indexer->resources = &message->resources;
+	indexer->tree_resources = &message->tree_resources;
 	indexer->restart = &message->restart;
 	return 0;
 }

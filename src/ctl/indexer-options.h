@@ -21,9 +21,9 @@ struct indexer_options {
 	struct map_options labels, environment;
 	struct string_list args;
 	bool no_args;
-	uint64_t memory_max, tasks_max;
+	uint64_t memory_max, tasks_max, tree_memory_max, tree_tasks_max;
 	uint64_t initial_backoff, max_backoff; /* microseconds */
-	uint32_t cpu_percent;
+	uint32_t cpu_percent, tree_cpu_percent;
 	Indexerd__V1__Policy policy;
 };
 
@@ -36,7 +36,7 @@ void indexer_options_clear(void *options);
  */
 #define UPDATE_OPTIONS_OWN 4
 #define CREATE_OPTIONS_OWN 1
-#define COMMON_OPTIONS	   15
+#define COMMON_OPTIONS	   18
 #define UPDATE_OPTIONS	   (UPDATE_OPTIONS_OWN + COMMON_OPTIONS)
 #define CREATE_OPTIONS	   (COMMON_OPTIONS + CREATE_OPTIONS_OWN)
 extern const struct option_row
@@ -47,7 +47,7 @@ extern const struct option_row
 /* An indexer with what it points to, which is owned; it must not be moved. */
 struct indexer_message {
 	Indexerd__V1__Indexer indexer;
-	Indexerd__V1__Resources resources;
+	Indexerd__V1__Resources resources, tree_resources;
 	Indexerd__V1__Restart restart;
 	Google__Protobuf__Duration initial_backoff, max_backoff;
 	char *project_source, *spawned_by;

@@ -26,8 +26,10 @@ static int differs(const Indexerd__V1__Indexer *before, const Indexerd__V1__Inde
 	_cleanup_free_ char *differences = NULL;
 	int r;
 
-	if (!with_labels)
+	if (!with_labels) {
 		a.n_labels = b.n_labels = 0;
+		a.tree_resources = b.tree_resources = NULL;
+	}
 	a.etag = b.etag = (char *)"";
 	r = difference_options(&a, &b, &options, &differences);
 	if (r < 0)
@@ -71,6 +73,15 @@ static char *tell_restart(const Indexerd__V1__Indexer__Status *before,
 	return strdup("updated, restarted");
 }
 
+/* Its tree has got a slice of its own or lost it, and it was started anew there. */
+static bool is_moved(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after)
+{
+	return !before->tree_resources != !after->tree_resources &&
+	       (!streq(before->status->invocation_id, after->status->invocation_id) ||
+		after->status->state == INDEXERD__V1__STATE__STATE_STOPPING ||
+		after->status->state == INDEXERD__V1__STATE__STATE_STARTING);
+}
+
 int outcome_of_update(const Indexerd__V1__Indexer *before, const Indexerd__V1__Indexer *after,
 		      char **ret)
 {
@@ -84,7 +95,7 @@ int outcome_of_update(const Indexerd__V1__Indexer *before, const Indexerd__V1__I
 		return r;
 	if (streq(before->etag, after->etag))
 		*ret = strdup("unchanged");
-	else if (inside)
+	else if (inside || is_moved(before, after))
 		*ret = tell_restart(before->status, after->status);
 	else
 		*ret = strdup("updated, not restarted");

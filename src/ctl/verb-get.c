@@ -121,14 +121,14 @@ static void show_definition(const Indexerd__V1__Indexer *indexer)
 	row("Spawned by:", indexer->spawned_by);
 }
 
-static void show_limits(const Indexerd__V1__Resources *resources)
+static void show_limits(const Indexerd__V1__Resources *resources, const char *of)
 {
 	if (resources->memory_max_bytes)
-		rowf("Memory max:", "%" PRIu64 " bytes", resources->memory_max_bytes);
+		rowf("Memory max:", "%" PRIu64 " bytes%s", resources->memory_max_bytes, of);
 	if (resources->cpu_percent)
-		rowf("CPU max:", "%" PRIu32 "%%", resources->cpu_percent);
+		rowf("CPU max:", "%" PRIu32 "%%%s", resources->cpu_percent, of);
 	if (resources->tasks_max)
-		rowf("Tasks max:", "%" PRIu64, resources->tasks_max);
+		rowf("Tasks max:", "%" PRIu64 "%s", resources->tasks_max, of);
 }
 
 static int run_get(struct ctl *ctl, void *config __attribute__((unused)), char **operands)
@@ -154,7 +154,9 @@ static int run_get(struct ctl *ctl, void *config __attribute__((unused)), char *
 		show_status(indexer->status);
 	show_definition(indexer);
 	if (indexer->resources)
-		show_limits(indexer->resources);
+		show_limits(indexer->resources, "");
+	if (indexer->tree_resources)
+		show_limits(indexer->tree_resources, " of the tree together");
 	row_time("Created:", indexer->create_time);
 	row_time("Updated:", indexer->update_time);
 	row("UID:", indexer->uid);

@@ -180,6 +180,8 @@ int reader_new_live(const struct journal_source *source, struct family *family, 
 	r = r < 0 ? r : sd_journal_add_match(reader->j, "MESSAGE_ID=" NOTICE_DELETED_ID, 0);
 	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
 	r = r < 0 ? r : sd_journal_add_match(reader->j, "_SYSTEMD_SLICE=" INDEXER_SLICE, 0);
+	r = r < 0 ? r : sd_journal_add_disjunction(reader->j);
+	r = r < 0 ? r : sd_journal_add_match(reader->j, INDEXER_FIELD_NESTED "=1", 0);
 	if (r < 0)
 		return r;
 	/* To the last record: a seek to the tail followed by a step forward is not reliable. */

@@ -4,11 +4,11 @@
  * All fields of a record are gone through once: that is faster than two sd_journal_get_data(), each
  * of which goes through them from the first, and shows also who wrote it. Any process can put
  * INDEXER_UID= into a record of its own, so the field alone proves nothing. journald adds the
- * unit's own INDEXER_UID= to every record from indexer.slice (LogExtraFields=), and _SYSTEMD_SLICE=
- * cannot be made up: a record of that slice with one value is true, with two it is forged and
- * dropped. So it is with INDEXER_ID= and INDEXER_LINEAGE=. INDEXER_TREE= is there to be matched,
- * and is not looked at. Nor can _PID= and _SYSTEMD_UNIT= be made up, by which PID 1's own records
- * and the daemon's (notice.h) are known.
+ * unit's own INDEXER_UID= to every record from indexer.slice and the slices of trees in it
+ * (LogExtraFields=), and _SYSTEMD_SLICE= cannot be made up: a record of such a slice with one value
+ * is true, with two it is forged and dropped. So it is with INDEXER_ID= and INDEXER_LINEAGE=.
+ * INDEXER_TREE= is there to be matched, and is not looked at. Nor can _PID= and _SYSTEMD_UNIT= be
+ * made up, by which PID 1's own records and the daemon's (notice.h) are known.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -95,7 +95,7 @@ static int take_slice(struct record_reader *reader, const char *value, size_t si
 		      struct fields *fields)
 {
 	(void)reader;
-	fields->in_slice = is_value(value, size, INDEXER_SLICE);
+	fields->in_slice = is_value(value, size, INDEXER_SLICE) || slice_is_tree(value, size, NULL);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "journal/journal.h"
 #include "manager/private.h"
+#include "model/names.h"
 #include "systemd/state-directory.h"
 
 /* An operation that systemd refused is tried again after 1 s, 2 s, ... up to this. */
@@ -56,8 +57,7 @@ static void set_limit(struct entry *entry, uint64_t usec)
 			  strerror(-r));
 }
 
-/* A step of the operation begins. */
-static void renew_limit(struct entry *entry)
+void entry_operation_step(struct entry *entry)
 {
 	if (entry->operation == OPERATION_CLEAR_STORE)
 		return; /* clear/client.h has a limit of its own, and keeps to it */
@@ -79,7 +79,7 @@ void entry_operation_begin(struct entry *entry, enum operation operation)
 	entry->operation = operation;
 	if (is_counted(operation))
 		entry->manager->n_operations++;
-	renew_limit(entry);
+	entry_operation_step(entry);
 }
 
 void entry_operation_end(struct entry *entry)
@@ -200,7 +200,7 @@ static void wait_for_job(struct entry *entry, sd_bus_message *reply)
 	if (r >= 0)
 		entry->job = strdup(job);
 	if (entry->job)
-		renew_limit(entry);
+		entry_operation_step(entry);
 	else
 		entry_operation_failed(entry, "systemd's job cannot be followed",
 				       strerror(r < 0 ? -r : ENOMEM));
@@ -225,7 +225,7 @@ static void on_reset(const struct systemd_result *result, void *userdata)
 		entry_operation_lost(entry);
 		return;
 	}
-	renew_limit(entry);
+	entry_operation_step(entry);
 	r = send_start(entry);
 	if (r < 0)
 		entry_operation_failed(entry, "it cannot be started", strerror(-r));
@@ -239,7 +239,7 @@ static bool try_again_after_reset(struct entry *entry, const struct systemd_resu
 	if (entry->retried || !result->name || !streq(result->name, SYSTEMD_ERROR_UNIT_EXISTS))
 		return false;
 	entry->retried = true;
-	renew_limit(entry);
+	entry_operation_step(entry);
 	unit_from_id(entry->row.definition->id, unit);
 	/* One of ours may be held by nothing but our own reference. */
 	(void)systemd_unref_unit(entry->manager->systemd, unit, ignore_result, NULL);
@@ -256,6 +256,7 @@ static void on_started(const struct systemd_result *result, void *userdata)
 		entry->unit.run = entry->operation == OPERATION_START ? entry->starting_run : 0;
 		(void)snprintf(entry->unit.indexer_uid, sizeof(entry->unit.indexer_uid), "%s",
 			       entry->row.definition->uid);
+		memcpy(entry->unit.slice, entry->starting_slice, sizeof(entry->unit.slice));
 		wait_for_job(entry, result->reply);
 		entry_refresh(entry);
 		return;
@@ -266,7 +267,9 @@ static void on_started(const struct systemd_result *result, void *userdata)
 	}
 	if (try_again_after_reset(entry, result))
 		return;
-	if (entry->operation == OPERATION_HOLD || result->transient) {
+	/* Its slice is just being stopped: that is over when it is tried again. */
+	if (entry->operation == OPERATION_HOLD || result->transient ||
+	    (result->name && streq(result->name, SYSTEMD_ERROR_DESTRUCTIVE))) {
 		entry_operation_failed(entry, "it cannot be started", text);
 		return;
 	}
@@ -343,7 +346,7 @@ static int send_start(struct entry *entry)
 	const struct runtime *runtime = runtime_set_find(manager->runtimes, definition->runtime);
 	_cleanup_(kv_list_clear) struct kv_list plain = {}, encrypted = {};
 	_cleanup_free_ char *description = NULL, *credential = NULL;
-	char unit[UNIT_MAX_SIZE], lineage[LINEAGE_MAX];
+	char unit[UNIT_MAX_SIZE], lineage[LINEAGE_MAX], slice[SLICE_MAX_SIZE];
 	struct unit_plan plan = {
 		.kind = entry->operation == OPERATION_HOLD ? UNIT_PLAN_HOLD : UNIT_PLAN_RUN,
 		.unit = unit,
@@ -365,6 +368,9 @@ static int send_start(struct entry *entry)
 		return r;
 	unit_from_id(definition->id, unit);
 	entry_lineage(entry, lineage);
+	plan.slice = plan.kind == UNIT_PLAN_RUN ? entry_slice(entry, slice) : NULL;
+	(void)snprintf(entry->starting_slice, sizeof(entry->starting_slice), "%s",
+		       plan.slice ? plan.slice : INDEXER_SLICE);
 	credential = credential_path(manager->config.credentials_dir, definition->uid,
 				     entry->starting_run);
 	if (!credential || asprintf(&description, "Indexer %s (%s)", definition->id,
@@ -375,6 +381,23 @@ static int send_start(struct entry *entry)
 	if (runtime)
 		plan.settings = runtime_settings(runtime, &plan.n_settings);
 	return systemd_start(manager->systemd, &plan, on_started, entry);
+}
+
+void entry_slice_answered(struct entry *entry, const struct systemd_result *result)
+{
+	int r = result->error;
+
+	if (is_lost(r)) {
+		entry_operation_lost(entry);
+	} else if (r < 0) {
+		entry_operation_failed(entry, "the slice of its tree cannot be started",
+				       result->text ? result->text : strerror(-r));
+	} else {
+		entry_operation_step(entry);
+		r = send_start(entry);
+		if (r < 0)
+			not_sent(entry, "it cannot be started", r);
+	}
 }
 
 static void start(struct entry *entry, enum operation operation)
@@ -389,7 +412,9 @@ static void start(struct entry *entry, enum operation operation)
 	entry->retried = false;
 	entry->starting_run = entry->row.run;
 	entry_operation_begin(entry, operation);
-	r = send_start(entry);
+	r = operation == OPERATION_START ? tree_prepare(entry) : 1;
+	if (r > 0)
+		r = send_start(entry);
 	if (r < 0)
 		not_sent(entry, "it cannot be started", r);
 }

@@ -105,36 +105,92 @@ static bool shall_run(const struct entry *entry)
 	return !entry->row.halted && !entry->row.stopped;
 }
 
+/* A change, and what it means for processes. */
+struct change {
+	struct definition *next;
+	struct spec spec;	/* of another run; or empty: it is made at the start */
+	bool restarts;		/* the process sees what has changed */
+	bool moves;		/* its tree gets a slice, or has none any more */
+	bool limits;		/* its tree has other limits */
+	struct entry **members; /* of the tree, below the entry, that are started anew: n_members */
+	size_t n_members;
+};
+
+static void change_clear(struct change *change)
+{
+	definition_unref(change->next);
+	spec_clear(&change->spec);
+	free(change->members);
+}
+
+/* Writes down the definition, and which runs are wanted with it: on disk all at once. */
+static int write_change(const struct entry *entry, const struct change *change)
+{
+	_cleanup_free_ struct registry_run *others = NULL;
+	size_t n = change->n_members;
+
+	others = calloc(MAX(n, (size_t)1), sizeof(*others));
+	if (!others)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		others[i] = (struct registry_run){ change->members[i]->row.definition->uid,
+						   change->members[i]->row.run + 1 };
+	return registry_update(entry->manager->registry, change->next,
+			       entry->row.run + change->restarts, others, n);
+}
+
 /* Takes over the definition, on disk first, and for another run its spec. */
-static int replace(struct entry *entry, struct definition *next, struct spec *spec)
+static int replace(struct entry *entry, struct change *change)
 {
 	struct registry_row *row = &entry->row;
-	uint64_t run = row->run + (spec ? 1 : 0);
 	int r;
 
-	next->generation++;
-	next->update_time = now_usec(CLOCK_REALTIME);
-	r = registry_update(entry->manager->registry, next, run);
+	change->next->generation++;
+	change->next->update_time = now_usec(CLOCK_REALTIME);
+	r = write_change(entry, change);
 	if (r < 0)
 		return r;
 	definition_unref(row->definition);
-	row->definition = definition_ref(next);
-	row->run = run;
+	row->definition = definition_ref(change->next);
+	row->run += change->restarts;
+	entry->limits_due |= change->limits;
 	spec_clear(&entry->spec); /* of the definition before */
-	if (spec) {
-		entry->spec = *spec;
-		*spec = (struct spec){};
+	if (change->restarts) {
+		entry->spec = change->spec;
+		change->spec = (struct spec){};
 		entry_decide_anew(entry);
 	} else {
 		entry_refresh(entry);
+		if (change->limits)
+			entry_queue_first(entry);
 	}
-	log_info("indexers/%s is updated%s", next->id, spec ? ", and started anew" : "");
+	for (size_t i = 0; i < change->n_members; i++) {
+		change->members[i]->row.run++;
+		entry_decide_anew(change->members[i]);
+	}
+	log_info("indexers/%s is updated%s", change->next->id,
+		 change->moves	    ? ", and its tree started anew"
+		 : change->restarts ? ", and started anew"
+				    : "");
 	return 0;
+}
+
+/* Whoever is in a tree is held by its limits, and does not lift them. */
+static int check_tree(const struct definition *base, const struct definition *next,
+		      const struct entry *caller, struct refusal *refusal)
+{
+	if (caller && !resources_equal(&base->tree_resources, &next->tree_resources))
+		return refuse_indexer(refusal, CODE_PERMISSION_DENIED, "TREE_RESOURCES_FROM_WITHIN",
+				      next->id,
+				      "indexer.tree_resources: indexers/%s is an indexer of the "
+				      "tree, and cannot change what the tree may have together",
+				      caller->row.definition->id);
+	return definition_validate_tree(next, refusal);
 }
 
 /* The definition that follows, checked as far as it differs; NONE where it does not. */
 static int make_next(const struct entry *entry, const struct entry *caller,
-		     const struct update *update, struct definition **ret, struct spec *spec,
+		     const struct update *update, struct change *change,
 		     enum difference *difference, struct refusal *refusal)
 {
 	_cleanup_(definition_unrefp) struct definition *next = NULL;
@@ -143,6 +199,7 @@ static int make_next(const struct entry *entry, const struct entry *caller,
 
 	r = r != 0 ? r : inherit_project(next, entry->parent);
 	r = r != 0 ? r : definition_validate(next, refusal);
+	r = r != 0 ? r : check_tree(base, next, caller, refusal);
 	/* Before they are compared: a choice that comes out as before is no change. */
 	r = r != 0 ? r : runtime_choose(entry->manager->runtimes, next, refusal);
 	if (r != 0)
@@ -151,31 +208,46 @@ static int make_next(const struct entry *entry, const struct entry *caller,
 	if (*difference == DIFFERENCE_INSIDE)
 		r = secrets_check(entry->manager, caller, base, next, refusal);
 	if (r == 0 && *difference == DIFFERENCE_INSIDE)
-		r = make_ready(entry->manager, next, spec, refusal);
+		r = make_ready(entry->manager, next, &change->spec, refusal);
 	if (r == 0)
-		*ret = TAKE(next);
+		change->next = TAKE(next);
 	return r;
+}
+
+/* What the change means for the tree of a root. */
+static int weigh_tree(struct entry *entry, struct change *change)
+{
+	const struct resources *before = &entry->row.definition->tree_resources;
+	const struct resources *after = &change->next->tree_resources;
+
+	change->limits = !resources_equal(before, after);
+	change->moves = resources_are_given(before) != resources_are_given(after);
+	if (!change->moves)
+		return 0;
+	change->restarts |= entry_runs(entry);
+	return tree_running(entry, &change->members, &change->n_members);
 }
 
 static int update(struct entry *entry, const struct entry *caller, const struct update *request,
 		  enum update_effect *effect, manager_done *done, void *userdata,
 		  struct refusal *refusal)
 {
-	_cleanup_(definition_unrefp) struct definition *next = NULL;
-	_cleanup_(spec_clear) struct spec spec = {};
+	_cleanup_(change_clear) struct change change = {};
 	enum difference difference;
-	int r = make_next(entry, caller, request, &next, &spec, &difference, refusal);
+	int r = make_next(entry, caller, request, &change, &difference, refusal);
 
 	if (r != 0)
 		return r;
-	*effect = difference != DIFFERENCE_INSIDE ? UPDATE_GOES_ON
-		  : shall_run(entry)		  ? UPDATE_RESTARTS
-						  : UPDATE_STAYS_STOPPED;
-	if (difference != DIFFERENCE_NONE)
-		r = replace(entry, next, *effect == UPDATE_RESTARTS ? &spec : NULL);
+	change.restarts = difference == DIFFERENCE_INSIDE && shall_run(entry);
+	r = weigh_tree(entry, &change);
+	if (r == 0 && difference != DIFFERENCE_NONE)
+		r = replace(entry, &change);
 	if (r != 0)
 		return r;
-	if (*effect == UPDATE_RESTARTS)
+	*effect = change.restarts		    ? UPDATE_RESTARTS
+		  : difference == DIFFERENCE_INSIDE ? UPDATE_STAYS_STOPPED
+						    : UPDATE_GOES_ON;
+	if (change.restarts || change.limits)
 		return waiter_add(entry, CALL_SETTLE, done, userdata);
 	manager_publish(entry->manager);
 	done(NULL, entry->view, userdata);

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "manager/private.h"
+#include "model/validate.h"
 
 /* An existing indexer is the answer, as it is. */
 static int answer_existing(struct entry *entry, const struct entry *caller, manager_done *done,
@@ -123,6 +124,7 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	int r = check_ready(manager, refusal);
 
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
+	r = r != 0 ? r : definition_validate_tree(definition, refusal);
 	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
 	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, refusal);

@@ -147,7 +147,10 @@ static enum action decide(struct entry *entry)
 static void evaluate(struct entry *entry)
 {
 	struct manager *manager = entry->manager;
-	enum action action = decide(entry);
+	enum action action;
+
+	tree_settle(entry);
+	action = decide(entry);
 
 	if (action == ACTION_REMOVE) { /* frees the entry */
 		entry_act(entry, action);
@@ -159,7 +162,7 @@ static void evaluate(struct entry *entry)
 	}
 	entry_refresh(entry);
 	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry &&
-	    !entry->reading) {
+	    !entry->reading && entry->setting_limits == 0) {
 		manager_publish(manager);
 		if (!entry->loaded || !unit_state_is_starting(&entry->unit))
 			waiters_answer(entry, CALL_SETTLE);

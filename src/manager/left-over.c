@@ -22,11 +22,15 @@ void act_kill(struct entry *entry)
 
 bool entry_is_left_over(const struct entry *entry)
 {
-	char unit[UNIT_MAX_SIZE], group[sizeof("/" INDEXER_SLICE "/") + UNIT_MAX_SIZE];
+	char unit[UNIT_MAX_SIZE];
+	char group[sizeof("/" INDEXER_SLICE "//") + SLICE_MAX_SIZE + UNIT_MAX_SIZE];
+	const char *slice = entry->unit.slice;
+	bool is_nested = slice_is_tree(slice, strlen(slice), NULL);
 
 	if (!isempty(entry->unit.control_group))
 		return control_group_is_populated(entry->unit.control_group);
 	unit_from_id(entry->row.definition->id, unit);
-	(void)snprintf(group, sizeof(group), "/" INDEXER_SLICE "/%s", unit);
+	(void)snprintf(group, sizeof(group), "/" INDEXER_SLICE "/%s%s%s", is_nested ? slice : "",
+		       is_nested ? "/" : "", unit);
 	return control_group_is_populated(group);
 }

@@ -77,9 +77,10 @@ struct entry {
 
 	uint64_t written_run; /* whose credential was written last, here; 0: none yet */
 	enum operation operation;
-	uint64_t starting_run;	       /* of OPERATION_START */
-	bool retried;		       /* the start was refused once because of a leftover */
-	bool reading;		       /* it is being read again */
+	uint64_t starting_run;		     /* of OPERATION_START */
+	char starting_slice[SLICE_MAX_SIZE]; /* of the start that was sent last */
+	bool retried;			     /* the start was refused once because of a leftover */
+	bool reading;			     /* it is being read again */
 	char usage_of[ID128_TEXT_MAX]; /* the invocation whose end the unit was read again for */
 	bool unrecorded; /* the registry lacks some of the row's results: it could not be written,
 			    or they are written with what follows */
@@ -99,6 +100,10 @@ struct entry {
 	sd_event_source *let_go; /* when the job of a wait is given up, or NULL */
 	char *job;		 /* object path of the job that is waited for, or NULL */
 	char *ended_job;	 /* a job of this unit that ended before its reply came, or NULL */
+	/* Of a root whose tree has limits together; see tree.c. */
+	unsigned slice_pins;	 /* references that our bus connection holds on the slice */
+	unsigned setting_limits; /* calls that tell it its limits and have no answer yet */
+	bool limits_due;	 /* it has others than it should */
 	struct spec spec; /* made where the start was asked for, until it is written; or empty */
 
 	struct waiter *waiters;
@@ -186,6 +191,8 @@ void entry_act(struct entry *entry, enum action action);
 /* What of ours is under way begins and ends. */
 void entry_operation_begin(struct entry *entry, enum operation operation);
 void entry_operation_end(struct entry *entry);
+/* A step of it begins: its limit is counted from here on. */
+void entry_operation_step(struct entry *entry);
 /* It could not be done, or could not be begun: looks again later, later each time. */
 void entry_operation_failed(struct entry *entry, const char *what, const char *text);
 /* Refuses the waiting calls that delete the entry, or one that it holds up. */
@@ -196,6 +203,8 @@ void entry_job_removed(struct entry *entry, const char *job);
 void entry_operation_lost(struct entry *entry);
 /* systemd could not be asked about the unit: it is tried again, later each time. */
 void entry_ask_later(struct entry *entry, const char *text);
+/* The slice that a start waits for is there, or could not be made. */
+void entry_slice_answered(struct entry *entry, const struct systemd_result *result);
 /* For a call whose failure changes nothing: it is logged for who debugs. */
 void ignore_result(const struct systemd_result *result, void *userdata);
 /* The entry's state directory is on disk. */
@@ -212,6 +221,24 @@ bool entry_is_announced(struct entry *entry);
 /* A process is in the unit's control group, although systemd says that it has none. */
 bool entry_is_left_over(const struct entry *entry);
 void act_kill(struct entry *entry);
+
+/* tree.c: the slice of a tree that has limits together */
+struct entry *entry_root(struct entry *entry);
+/* The slice that the entry's unit belongs into, written into the buffer; NULL for INDEXER_SLICE. */
+const char *entry_slice(struct entry *entry, char buffer[SLICE_MAX_SIZE]);
+/*
+ * Sees to it that the slice is there for a start that is under way: 1 where it is; 0 where
+ * entry_slice_answered() will be called; or a negative errno.
+ */
+int tree_prepare(struct entry *entry);
+/* The look around has found a slice of that name: of whose tree it is, and with which limits. */
+void tree_found(struct manager *manager, const char *slice);
+/* What the entry's tree needs now: new limits of its slice, or none any more. */
+void tree_settle(struct entry *entry);
+/* The entry has a process, or is on its way to one: what moves its tree starts it anew. */
+bool entry_runs(const struct entry *entry);
+/* Those of them below a root. 0 or -ENOMEM; the array is the caller's. */
+int tree_running(struct entry *root, struct entry ***ret, size_t *ret_n);
 
 /* record.c */
 void entry_note_start(struct entry *entry);

@@ -256,6 +256,8 @@ static int read_list(struct manager *manager, sd_bus_message *reply)
 
 		if (entry)
 			entry->listed = true;
+		else
+			tree_found(manager, unit);
 	}
 	return r;
 }
@@ -359,6 +361,7 @@ static void on_lost(void *userdata)
 		struct entry *entry = manager->entries[i];
 
 		entry->asked = entry->pinned = entry->reading = false;
+		entry->slice_pins = 0;
 		entry->retry = sd_event_source_disable_unref(entry->retry);
 		entry_operation_lost(entry);
 		entry_refresh(entry);

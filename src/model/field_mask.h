@@ -2,7 +2,7 @@
  * Which fields of an indexer an UpdateIndexer is about: google.protobuf.FieldMask, by AIP-134 and
  * AIP-161.
  *
- * A path is the name of a field ("labels"), of a field in resources or restart
+ * A path is the name of a field ("labels"), of a field in resources, tree_resources or restart
  * ("resources.cpu_percent"), or of one key of a map ("labels.team", "environment.RPC_URL"; a key
  * with other characters in backquotes: "labels.`a.b`"). "*" is every field that can be changed.
  *
@@ -28,8 +28,11 @@ enum {
 	MASK_RESTART_POLICY = 1 << 11,
 	MASK_INITIAL_BACKOFF = 1 << 12,
 	MASK_MAX_BACKOFF = 1 << 13,
-	MASK_SPAWNED_BY = 1 << 14, /* cannot be changed; it is only compared */
-	MASK_ALL = (1 << 14) - 1,
+	MASK_TREE_MEMORY_MAX = 1 << 14,
+	MASK_TREE_CPU_PERCENT = 1 << 15,
+	MASK_TREE_TASKS_MAX = 1 << 16,
+	MASK_ALL = (1 << 17) - 1,
+	MASK_SPAWNED_BY = 1 << 17, /* cannot be changed; it is only compared */
 };
 
 /* One path of a mask may be so long, and a mask have so many. */

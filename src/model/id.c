@@ -92,3 +92,26 @@ bool id_from_unit(const char *unit, char *buffer)
 	buffer[n - suffix] = '\0';
 	return true;
 }
+
+void slice_from_uid(const char *uid, char *buffer)
+{
+	assert(strlen(uid) == ID128_TEXT_MAX - 1);
+	(void)snprintf(buffer, SLICE_MAX_SIZE, UNIT_PREFIX "%s" SLICE_SUFFIX, uid);
+}
+
+bool slice_is_tree(const char *slice, size_t n, char *ret_uid)
+{
+	const size_t prefix = strlen(UNIT_PREFIX), digits = ID128_TEXT_MAX - 1;
+
+	if (n != SLICE_MAX_SIZE - 1 || memcmp(slice, UNIT_PREFIX, prefix) != 0 ||
+	    memcmp(slice + prefix + digits, SLICE_SUFFIX, strlen(SLICE_SUFFIX)) != 0)
+		return false;
+	for (size_t i = prefix; i < prefix + digits; i++)
+		if (!strchr("0123456789abcdef", slice[i]) || slice[i] == '\0')
+			return false;
+	if (ret_uid) {
+		memcpy(ret_uid, slice + prefix, digits);
+		ret_uid[digits] = '\0';
+	}
+	return true;
+}

@@ -5,12 +5,19 @@
  *	name	indexers/my-indexer		as AIP-122 has it
  *	unit	indexer-my-indexer.service	as systemd has it
  *
+ * And the slice that a tree with limits of its own has, by the uid of its root: a name without
+ * further dashes, at which the names of slices nest. So it lies in indexer.slice.
+ *
+ *	slice	indexer-0123456789abcdef0123456789abcdef.slice
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
+#include "common/util.h"
 #include "model/refusal.h"
 
 #define ID_MAX	      64 /* bytes, NUL included */
@@ -19,6 +26,9 @@
 #define UNIT_PREFIX   "indexer-"
 #define UNIT_SUFFIX   ".service"
 #define UNIT_MAX_SIZE (sizeof(UNIT_PREFIX UNIT_SUFFIX) - 1 + ID_MAX)
+
+#define SLICE_SUFFIX   ".slice"
+#define SLICE_MAX_SIZE (sizeof(UNIT_PREFIX SLICE_SUFFIX) - 1 + ID128_TEXT_MAX)
 
 bool id_valid(const char *id);
 
@@ -39,3 +49,10 @@ void unit_from_id(const char *id, char *buffer);
 /* Takes the id out of a unit's name into a buffer of ID_MAX bytes; false where it is not an
  * indexer's. */
 bool id_from_unit(const char *unit, char *buffer);
+
+/* Writes the slice of a tree into a buffer of SLICE_MAX_SIZE bytes. */
+void slice_from_uid(const char *uid, char *buffer);
+
+/* Whether n bytes are the name of a tree's slice; *ret_uid, of ID128_TEXT_MAX bytes, may be NULL.
+ */
+bool slice_is_tree(const char *slice, size_t n, char *ret_uid);

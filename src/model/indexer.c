@@ -74,6 +74,18 @@ struct definition *definition_unref(struct definition *definition)
 	return NULL;
 }
 
+bool resources_are_given(const struct resources *resources)
+{
+	return resources->memory_max_bytes > 0 || resources->cpu_percent > 0 ||
+	       resources->tasks_max > 0;
+}
+
+bool resources_equal(const struct resources *a, const struct resources *b)
+{
+	return a->memory_max_bytes == b->memory_max_bytes && a->cpu_percent == b->cpu_percent &&
+	       a->tasks_max == b->tasks_max;
+}
+
 int definition_add_arg(struct definition *definition, const char *arg)
 {
 	_cleanup_free_ char *copy = strdup(arg);

@@ -52,10 +52,11 @@ enum restart_policy {
 	RESTART_NEVER = 3,
 };
 
+/* Limits; 0 is none, or of an indexer's own the runtime's. */
 struct resources {
-	uint64_t memory_max_bytes; /* 0: the runtime's limit */
-	uint32_t cpu_percent;	   /* 0: no limit; 100 is one processor */
-	uint64_t tasks_max;	   /* 0: the runtime's limit */
+	uint64_t memory_max_bytes;
+	uint32_t cpu_percent; /* 100 is one processor */
+	uint64_t tasks_max;
 };
 
 /* What was asked for. Strings are never NULL but for spawned_by. */
@@ -76,6 +77,7 @@ struct definition {
 	char **args;	   /* n_args strings */
 	size_t n_args;
 	struct resources resources;
+	struct resources tree_resources; /* of a root: it and its descendants together */
 	enum restart_policy restart;
 	struct backoff backoff; /* what is not given is 0 until the server has filled it in */
 	uint64_t create_time, update_time;
@@ -116,6 +118,10 @@ DEFINE_CLEANUP(struct definition, definition_unref);
 
 /* Replaces a string of a definition by a copy; 0 or -ENOMEM. NULL is taken as "". */
 int string_set(char **string, const char *value);
+
+/* Whether there is any limit. */
+bool resources_are_given(const struct resources *resources);
+bool resources_equal(const struct resources *a, const struct resources *b);
 
 /* Appends a copy of arg to the arguments; 0 or -ENOMEM. */
 int definition_add_arg(struct definition *definition, const char *arg);

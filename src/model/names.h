@@ -20,7 +20,8 @@
  * TREE for each uid in that to all of them, and it is the UID among its LogExtraFields= that makes
  * a unit ours; indexer-exec adds LINE, the number of the line in its invocation, LEVEL to lines of
  * TRACE, and to those of WARNING and ERROR their number among the lines of that level or above:
- * what reads only these sees then whether one is missing.
+ * what reads only these sees then whether one is missing. NESTED is in what comes from the slice of
+ * a tree: journald's own _SYSTEMD_SLICE= is then none that could be looked for.
  */
 #define INDEXER_FIELD_UID      "INDEXER_UID"
 #define INDEXER_FIELD_ID       "INDEXER_ID"
@@ -30,3 +31,4 @@
 #define INDEXER_FIELD_LINE     "INDEXER_LINE"
 #define INDEXER_FIELD_WARNINGS "INDEXER_WARNINGS"
 #define INDEXER_FIELD_ERRORS   "INDEXER_ERRORS"
+#define INDEXER_FIELD_NESTED   "INDEXER_NESTED"

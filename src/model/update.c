@@ -69,6 +69,17 @@ static int check_parent(const struct update *update, const struct definition *ba
 		      "anew");
 }
 
+static void copy_resources(struct resources *to, const struct resources *from, bool memory_max,
+			   bool cpu_percent, bool tasks_max)
+{
+	if (memory_max)
+		to->memory_max_bytes = from->memory_max_bytes;
+	if (cpu_percent)
+		to->cpu_percent = from->cpu_percent;
+	if (tasks_max)
+		to->tasks_max = from->tasks_max;
+}
+
 static int copy_scalars(struct definition *to, const struct definition *from, unsigned fields)
 {
 	for (size_t i = 0; i < ELEMENTSOF(strings); i++)
@@ -78,12 +89,10 @@ static int copy_scalars(struct definition *to, const struct definition *from, un
 			if (r < 0)
 				return r;
 		}
-	if (fields & MASK_MEMORY_MAX)
-		to->resources.memory_max_bytes = from->resources.memory_max_bytes;
-	if (fields & MASK_CPU_PERCENT)
-		to->resources.cpu_percent = from->resources.cpu_percent;
-	if (fields & MASK_TASKS_MAX)
-		to->resources.tasks_max = from->resources.tasks_max;
+	copy_resources(&to->resources, &from->resources, fields & MASK_MEMORY_MAX,
+		       fields & MASK_CPU_PERCENT, fields & MASK_TASKS_MAX);
+	copy_resources(&to->tree_resources, &from->tree_resources, fields & MASK_TREE_MEMORY_MAX,
+		       fields & MASK_TREE_CPU_PERCENT, fields & MASK_TREE_TASKS_MAX);
 	if (fields & MASK_RESTART_POLICY)
 		to->restart = from->restart == RESTART_UNSPECIFIED ? RESTART_ALWAYS : from->restart;
 	if (fields & MASK_INITIAL_BACKOFF)
@@ -197,10 +206,11 @@ enum difference definition_compare(const struct definition *a, const struct defi
 		if (!streq(string_at(a, strings[i].offset), string_at(b, strings[i].offset)))
 			return DIFFERENCE_INSIDE;
 	if (!same_args(a, b) || !kv_list_equal(&a->environment, &b->environment) ||
-	    a->resources.memory_max_bytes != b->resources.memory_max_bytes ||
-	    a->resources.cpu_percent != b->resources.cpu_percent ||
-	    a->resources.tasks_max != b->resources.tasks_max || a->restart != b->restart ||
+	    !resources_equal(&a->resources, &b->resources) || a->restart != b->restart ||
 	    a->backoff.initial != b->backoff.initial || a->backoff.max != b->backoff.max)
 		return DIFFERENCE_INSIDE;
-	return kv_list_equal(&a->labels, &b->labels) ? DIFFERENCE_NONE : DIFFERENCE_OUTSIDE;
+	return kv_list_equal(&a->labels, &b->labels) &&
+			       resources_equal(&a->tree_resources, &b->tree_resources)
+		       ? DIFFERENCE_NONE
+		       : DIFFERENCE_OUTSIDE;
 }

@@ -20,7 +20,7 @@ void update_clear(struct update *update);
 /* Whether two definitions of one indexer differ at all, and in what its process sees. */
 enum difference {
 	DIFFERENCE_NONE,
-	DIFFERENCE_OUTSIDE, /* labels only: the process goes on */
+	DIFFERENCE_OUTSIDE, /* labels, and what its tree has together: its definition goes on */
 	DIFFERENCE_INSIDE,
 };
 

@@ -12,10 +12,11 @@
 #include "model/persistence.h"
 #include "model/secret.h"
 
-#define LOWER	"abcdefghijklmnopqrstuvwxyz"
-#define UPPER	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS	"0123456789"
-#define LETTERS LOWER UPPER
+#define TREE_FIELD "indexer.tree_resources"
+#define LOWER	   "abcdefghijklmnopqrstuvwxyz"
+#define UPPER	   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	   "0123456789"
+#define LETTERS	   LOWER UPPER
 
 #define refuse_field(refusal, reason, field, format, ...)                                          \
 	refuse(refusal, CODE_INVALID_ARGUMENT, reason, field, "%s" format, field, __VA_ARGS__)
@@ -244,26 +245,42 @@ static int check_names(const struct definition *definition, struct refusal *refu
 	return 0;
 }
 
+/* `none` says in words what 0 stands for. */
+static int check_limits(const struct resources *resources, const char *field, const char *none,
+			struct refusal *refusal)
+{
+	char member[sizeof("indexer.tree_resources.memory_max_bytes")];
+
+	if (resources->memory_max_bytes && resources->memory_max_bytes < MEMORY_BYTES_MIN) {
+		(void)snprintf(member, sizeof(member), "%s.memory_max_bytes", field);
+		return refuse_field(refusal, "RESOURCES_INVALID", member,
+				    ": %llu is less than %d, and not 0 for %s",
+				    (unsigned long long)resources->memory_max_bytes,
+				    MEMORY_BYTES_MIN, none);
+	}
+	if (resources->cpu_percent > CPU_PERCENT_MAX) {
+		(void)snprintf(member, sizeof(member), "%s.cpu_percent", field);
+		return refuse_field(refusal, "RESOURCES_INVALID", member, ": %u is more than %d",
+				    resources->cpu_percent, CPU_PERCENT_MAX);
+	}
+	if (resources->tasks_max &&
+	    (resources->tasks_max < TASKS_MIN || resources->tasks_max > TASKS_MAX)) {
+		(void)snprintf(member, sizeof(member), "%s.tasks_max", field);
+		return refuse_field(refusal, "RESOURCES_INVALID", member,
+				    ": %llu is not from %d to %d, and not 0 for %s",
+				    (unsigned long long)resources->tasks_max, TASKS_MIN, TASKS_MAX,
+				    none);
+	}
+	return 0;
+}
+
 static int check_resources(const struct definition *definition, struct refusal *refusal)
 {
-	const struct resources *resources = &definition->resources;
+	int r = check_limits(&definition->resources, "indexer.resources", "the runtime's limit",
+			     refusal);
 
-	if (resources->memory_max_bytes && resources->memory_max_bytes < MEMORY_BYTES_MIN)
-		return refuse_field(
-			refusal, "RESOURCES_INVALID", "indexer.resources.memory_max_bytes",
-			": %llu is less than %d, and not 0 for the runtime's limit",
-			(unsigned long long)resources->memory_max_bytes, MEMORY_BYTES_MIN);
-	if (resources->cpu_percent > CPU_PERCENT_MAX)
-		return refuse_field(refusal, "RESOURCES_INVALID", "indexer.resources.cpu_percent",
-				    ": %u is more than %d", resources->cpu_percent,
-				    CPU_PERCENT_MAX);
-	if (resources->tasks_max &&
-	    (resources->tasks_max < TASKS_MIN || resources->tasks_max > TASKS_MAX))
-		return refuse_field(
-			refusal, "RESOURCES_INVALID", "indexer.resources.tasks_max",
-			": %llu is not from %d to %d, and not 0 for the runtime's limit",
-			(unsigned long long)resources->tasks_max, TASKS_MIN, TASKS_MAX);
-	return 0;
+	return r != 0 ? r
+		      : check_limits(&definition->tree_resources, TREE_FIELD, "no limit", refusal);
 }
 
 static double seconds(uint64_t usec)
@@ -295,6 +312,16 @@ static int check_restart(const struct definition *definition, struct refusal *re
 				    ": %.9g s is more than max_backoff, %.9g s",
 				    seconds(backoff.initial), seconds(backoff.max));
 	return 0;
+}
+
+int definition_validate_tree(const struct definition *definition, struct refusal *refusal)
+{
+	if (isempty(definition->spawned_by) || !resources_are_given(&definition->tree_resources))
+		return 0;
+	return refuse_field(refusal, "TREE_RESOURCES_OF_CHILD", TREE_FIELD,
+			    ": '%s' is spawned by '%s'; only an indexer that was spawned by none "
+			    "can have limits together with its descendants",
+			    definition->id, definition->spawned_by);
 }
 
 int definition_validate(const struct definition *definition, struct refusal *refusal)

@@ -33,6 +33,12 @@
 int definition_validate(const struct definition *definition, struct refusal *refusal);
 
 /*
+ * Checks that limits of a tree are its root's: for a definition whose parent is known. REFUSED
+ * (INVALID_ARGUMENT) names the field.
+ */
+int definition_validate_tree(const struct definition *definition, struct refusal *refusal);
+
+/*
  * Checks project_source, project_dir and script by their text: sizes, what is relative to what, and
  * that neither leaves the source. For a definition that has its project: a child may have its
  * parent's, and how far up a script may lead depends on project_dir. REFUSED (INVALID_ARGUMENT)

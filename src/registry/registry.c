@@ -316,25 +316,32 @@ static int update_one(struct db *db, sqlite3_stmt *statement)
 	return db_changes(db) == 1 ? 0 : -ENOENT;
 }
 
-int registry_update(struct registry *registry, const struct definition *definition, uint64_t run)
-{
-	_cleanup_transaction_ struct db *transaction = NULL;
-	int r = db_begin(registry->db, &transaction);
-
-	r = r < 0 ? r : rows_update(registry->db, definition, run);
-	return r < 0 ? r : db_commit(&transaction);
-}
-
-int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run)
+static int want(struct db *db, const char *uid, bool halted, uint64_t run)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct db *db = registry->db;
 	int r = db_statement(db, STATEMENT_WANT, &statement);
 
 	r = r < 0 ? r : db_bind_text(db, statement, 1, uid);
 	r = r < 0 ? r : db_bind_int64(db, statement, 2, halted);
 	r = r < 0 ? r : db_bind_int64(db, statement, 3, (int64_t)run);
 	return r < 0 ? r : update_one(db, statement);
+}
+
+int registry_update(struct registry *registry, const struct definition *definition, uint64_t run,
+		    const struct registry_run *others, size_t n)
+{
+	_cleanup_transaction_ struct db *transaction = NULL;
+	int r = db_begin(registry->db, &transaction);
+
+	r = r < 0 ? r : rows_update(registry->db, definition, run);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = want(registry->db, others[i].uid, false, others[i].run);
+	return r < 0 ? r : db_commit(&transaction);
+}
+
+int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run)
+{
+	return want(registry->db, uid, halted, run);
 }
 
 int registry_record(struct registry *registry, const struct registry_row *row)

@@ -90,11 +90,19 @@ int registry_tombstone(struct registry *registry, const char *id, struct refusal
  */
 int registry_remove(struct registry *registry, const char *uid);
 
+/* Which run of another indexer is wanted. */
+struct registry_run {
+	const char *uid; /* lent */
+	uint64_t run;
+};
+
 /*
- * Writes a new definition over the one of the same uid (its id, parent and creation stay), and
- * which run is wanted. -ENOENT where the uid is not there, or is being deleted.
+ * Writes a new definition over the one of the same uid (its id, parent and creation stay), which
+ * run of it is wanted, and with it which of n others. -ENOENT where one of the uids is not there,
+ * or is being deleted.
  */
-int registry_update(struct registry *registry, const struct definition *definition, uint64_t run);
+int registry_update(struct registry *registry, const struct definition *definition, uint64_t run,
+		    const struct registry_run *others, size_t n);
 
 /*
  * Notes what is wanted: that the indexer stays stopped, or which run of it; that it runs clears

@@ -65,6 +65,9 @@ static const struct column definition_columns[] = {
 	COLUMN(TYPE_STRING, struct definition, persistence),
 	COLUMN(TYPE_UINT64, struct definition, backoff.initial),
 	COLUMN(TYPE_UINT64, struct definition, backoff.max),
+	COLUMN(TYPE_UINT64, struct definition, tree_resources.memory_max_bytes),
+	COLUMN_INT(struct definition, tree_resources.cpu_percent, 0, UINT32_MAX),
+	COLUMN(TYPE_UINT64, struct definition, tree_resources.tasks_max),
 };
 
 /* In the order of STATEMENT_LOAD, after the definition's. */

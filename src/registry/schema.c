@@ -129,8 +129,15 @@ static const char migration_6[] =
 	"ALTER TABLE indexers ADD COLUMN max_backoff INTEGER NOT NULL DEFAULT 300000000;"
 	"PRAGMA user_version = 6;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3,
-					  migration_4, migration_5, migration_6 };
+/* What a tree may have together: its root's. */
+static const char migration_7[] =
+	"ALTER TABLE indexers ADD COLUMN tree_memory_max_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE indexers ADD COLUMN tree_cpu_percent INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE indexers ADD COLUMN tree_tasks_max INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 7;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
+					  migration_5, migration_6, migration_7 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

@@ -15,9 +15,10 @@ const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_INSERT] =
 		"INSERT INTO indexers (parent, uid, id, project_source, project_dir, script,"
 		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
-		" update_time, generation, creator, persistence, initial_backoff, max_backoff)"
+		" update_time, generation, creator, persistence, initial_backoff, max_backoff,"
+		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19)",
+		" ?17, ?18, ?19, ?20, ?21, ?22)",
 	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, id, name, value)"
 				   " SELECT key, id, ?2, ?3 FROM indexers WHERE key = ?1",
 	[STATEMENT_INSERT_ENVIRONMENT] =
@@ -35,6 +36,7 @@ const char *const statement_sql[STATEMENTS] = {
 		" uid, tree.id, project_source, project_dir, script, runtime, preset,"
 		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
 		" generation, creator, persistence, initial_backoff, max_backoff,"
+		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max,"
 		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
 		" exit_time, exit_code, exit_signal, exit_reason, cpu_usage, message,"
 		" halted, run, started_run"
@@ -58,7 +60,9 @@ const char *const statement_sql[STATEMENTS] = {
 		"UPDATE indexers SET project_source = ?4, project_dir = ?5, script = ?6,"
 		" runtime = ?7, preset = ?8, memory_max_bytes = ?9, cpu_percent = ?10,"
 		" tasks_max = ?11, restart = ?12, update_time = ?14, generation = ?15,"
-		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19, run = ?20"
+		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19,"
+		" tree_memory_max_bytes = ?20, tree_cpu_percent = ?21, tree_tasks_max = ?22,"
+		" run = ?23"
 		" WHERE uid = ?2 AND tombstone = 0 RETURNING key",
 	[STATEMENT_DELETE_LABELS] = "DELETE FROM labels WHERE indexer = ?1",
 	[STATEMENT_DELETE_ENVIRONMENT] = "DELETE FROM environment WHERE indexer = ?1",

@@ -175,6 +175,7 @@ int convert_to_definition(const char *id, const Indexerd__V1__Indexer *message,
 		if (r != 0)
 			return r;
 		read_resources(message->resources, &definition->resources);
+		read_resources(message->tree_resources, &definition->tree_resources);
 	}
 	*ret = TAKE(definition);
 	return 0;
@@ -337,18 +338,23 @@ static bool write_status(const struct view *view, const struct usage *usage, str
 	       write_progress(&status->progress, arena, &message->progress);
 }
 
-static bool write_resources(const struct definition *definition, struct arena *arena,
-			    Indexerd__V1__Indexer *message)
+/* Absent where there is no limit. */
+static bool write_resources(const struct resources *resources, struct arena *arena,
+			    Indexerd__V1__Resources **ret)
 {
-	const struct resources *r = &definition->resources;
+	if (!resources_are_given(resources))
+		return true;
+	if (!MAKE(arena, *ret, indexerd__v1__resources__init))
+		return false;
+	(*ret)->memory_max_bytes = resources->memory_max_bytes;
+	(*ret)->cpu_percent = resources->cpu_percent;
+	(*ret)->tasks_max = resources->tasks_max;
+	return true;
+}
 
-	if (r->memory_max_bytes || r->cpu_percent || r->tasks_max) {
-		if (!MAKE(arena, message->resources, indexerd__v1__resources__init))
-			return false;
-		message->resources->memory_max_bytes = r->memory_max_bytes;
-		message->resources->cpu_percent = r->cpu_percent;
-		message->resources->tasks_max = r->tasks_max;
-	}
+static bool write_restart(const struct definition *definition, struct arena *arena,
+			  Indexerd__V1__Indexer *message)
+{
 	if (definition->restart != RESTART_UNSPECIFIED || definition->backoff.initial ||
 	    definition->backoff.max) {
 		if (!MAKE(arena, message->restart, indexerd__v1__restart__init))
@@ -389,7 +395,9 @@ Indexerd__V1__Indexer *convert_from_view(const struct view *view, const struct u
 	if (!MAKE(arena, message, indexerd__v1__indexer__init) ||
 	    !write_names(definition, arena, message) ||
 	    !write_fields(definition, rules, arena, message) ||
-	    !write_resources(definition, arena, message) ||
+	    !write_resources(&definition->resources, arena, &message->resources) ||
+	    !write_resources(&definition->tree_resources, arena, &message->tree_resources) ||
+	    !write_restart(definition, arena, message) ||
 	    !write_time(definition->create_time, arena, &message->create_time) ||
 	    !write_time(definition->update_time, arena, &message->update_time) ||
 	    !write_status(view, usage, arena, &message->status))

@@ -235,7 +235,9 @@ int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata)
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByPatterns", &m);
 
-	r = r < 0 ? r : sd_bus_message_append(m, "asas", 0, 1, UNIT_PREFIX "*" UNIT_SUFFIX);
+	r = r < 0 ? r
+		  : sd_bus_message_append(m, "asas", 0, 2, UNIT_PREFIX "*" UNIT_SUFFIX,
+					  UNIT_PREFIX "*" SLICE_SUFFIX);
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
 }
 
@@ -277,6 +279,29 @@ int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd
 	r = r < 0 ? r : sd_bus_message_append(m, "ss", plan->unit, "fail");
 	r = r < 0 ? r : unit_plan_append(m, plan);
 	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_start_slice(struct systemd *systemd, const char *slice, const char *description,
+			const struct resources *limits, systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "ss", slice, "fail");
+	r = r < 0 ? r : slice_plan_append(m, description, limits);
+	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
+int systemd_limit_slice(struct systemd *systemd, const char *slice, const struct resources *limits,
+			systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "SetUnitProperties", &m);
+
+	r = r < 0 ? r : sd_bus_message_append(m, "sb", slice, true);
+	r = r < 0 ? r : slice_limits_append(m, limits);
 	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
 }
 

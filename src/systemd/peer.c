@@ -12,6 +12,11 @@
 #include "model/names.h"
 #include "systemd/peer.h"
 
+static bool is_indexers(const char *slice)
+{
+	return streq(slice, INDEXER_SLICE) || slice_is_tree(slice, strlen(slice), NULL);
+}
+
 int peer_identify(int fd, uid_t *ret_uid, char ret_id[ID_MAX])
 {
 	_cleanup_free_ char *unit = NULL, *slice = NULL;
@@ -27,7 +32,7 @@ int peer_identify(int fd, uid_t *ret_uid, char ret_id[ID_MAX])
 	r = sd_peer_get_slice(fd, &slice);
 	if (r < 0)
 		return r;
-	if (!streq(slice, INDEXER_SLICE) || !id_from_unit(unit, ret_id))
+	if (!is_indexers(slice) || !id_from_unit(unit, ret_id))
 		return -ENODATA;
 	*ret_uid = peer.uid;
 	return 0;

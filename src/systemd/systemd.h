@@ -27,6 +27,7 @@
 /* Errors of systemd's, as struct systemd_result names them, that are answers to be dealt with. */
 #define SYSTEMD_ERROR_UNIT_EXISTS  SYSTEMD_NAME ".UnitExists"
 #define SYSTEMD_ERROR_NO_SUCH_UNIT SYSTEMD_NAME ".NoSuchUnit"
+#define SYSTEMD_ERROR_DESTRUCTIVE  SYSTEMD_NAME ".TransactionIsDestructive"
 
 struct systemd;
 
@@ -70,7 +71,7 @@ bool systemd_is_connected(const struct systemd *systemd);
  * return (-ENOTCONN, -ENOMEM) means that it never will be.
  */
 
-/* ListUnitsByPatterns for indexers' units. The reply is a(ssssssouso). */
+/* ListUnitsByPatterns for indexers' units, and for slices of trees. The reply is a(ssssssouso). */
 int systemd_list(struct systemd *systemd, systemd_done *done, void *userdata);
 /* All properties of a unit: the reply is a{sv} for unit_state_read(). */
 int systemd_query(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
@@ -81,6 +82,15 @@ int systemd_query_property(struct systemd *systemd, const char *unit, const char
  * systemd_unref_unit(). */
 int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,
 		  void *userdata);
+/*
+ * StartTransientUnit for a tree's slice with those limits. It is there when the reply comes, and
+ * pinned.
+ */
+int systemd_start_slice(struct systemd *systemd, const char *slice, const char *description,
+			const struct resources *limits, systemd_done *done, void *userdata);
+/* SetUnitProperties, until the next boot: all of the limits of a slice that is pinned. */
+int systemd_limit_slice(struct systemd *systemd, const char *slice, const struct resources *limits,
+			systemd_done *done, void *userdata);
 /* StopUnit; the reply is the job's object path. */
 int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
 /*

@@ -75,7 +75,6 @@ static const struct setting defaults[] = {
 
 /* Of the unit itself: a runtime has no key for these. */
 static const struct setting constants[] = {
-	S("Slice", INDEXER_SLICE),
 	/* Pins the unit while the bus connection lives, so that its result can be read and its
 	   state cleaned. */
 	B("AddRef", true),
@@ -100,6 +99,15 @@ static const struct setting hold_constants[] = {
 	S("Restart", "no"),
 	/* It runs nothing of the indexer's: the log must not say that the indexer starts. */
 	I("LogLevelMax", LOG_WARNING),
+};
+
+/* Of a tree's slice. */
+static const struct setting slice_constants[] = {
+	/* So it keeps its limits until the daemon lets it go, whoever stops it. */
+	B("AddRef", true),
+	B("MemoryAccounting", true),
+	B("CPUAccounting", true),
+	B("TasksAccounting", true),
 };
 
 static int append_setting(sd_bus_message *m, const struct setting *s)
@@ -202,6 +210,8 @@ static int append_fields(sd_bus_message *m, const struct unit_plan *plan)
 	r = r < 0 ? r : append_field(m, INDEXER_FIELD_ID, plan->id, strlen(plan->id));
 	r = r < 0 ? r
 		  : append_field(m, INDEXER_FIELD_LINEAGE, plan->lineage, strlen(plan->lineage));
+	if (r >= 0 && plan->slice)
+		r = append_field(m, INDEXER_FIELD_NESTED, "1", 1);
 	for (size_t i = 0; r >= 0 && i < lineage_levels(plan->lineage); i++)
 		r = append_field(m, INDEXER_FIELD_TREE, lineage_at(plan->lineage, i),
 				 ID128_TEXT_MAX - 1);
@@ -229,9 +239,10 @@ static int append_identity(sd_bus_message *m, const struct unit_plan *plan)
 
 	state_directory_from_id(plan->id, state);
 	return r < 0 ? r
-		     : sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s",
-					     plan->description, "SyslogIdentifier", "s", plan->id,
-					     "StateDirectory", "as", 1, state);
+		     : sd_bus_message_append(
+			       m, "(sv)(sv)(sv)(sv)", "Description", "s", plan->description,
+			       "Slice", "s", plan->slice ? plan->slice : INDEXER_SLICE,
+			       "SyslogIdentifier", "s", plan->id, "StateDirectory", "as", 1, state);
 }
 
 static int append_exec(sd_bus_message *m, const char *path)
@@ -353,5 +364,39 @@ int unit_plan_append(sd_bus_message *m, const struct unit_plan *plan)
 	r = r < 0 ? r : append_filters(m);
 	r = r < 0 ? r : append_identity(m, plan);
 	r = r < 0 ? r : plan->kind == UNIT_PLAN_RUN ? append_run(m, plan) : append_hold(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* The manager takes UINT64_MAX for none. */
+static uint64_t or_infinite(uint64_t limit)
+{
+	return limit > 0 ? limit : UINT64_MAX;
+}
+
+static int append_limits(sd_bus_message *m, const struct resources *limits)
+{
+	uint64_t quota = (uint64_t)limits->cpu_percent * USEC_PER_SEC / 100;
+
+	return sd_bus_message_append(m, "(sv)(sv)(sv)", "MemoryMax", "t",
+				     or_infinite(limits->memory_max_bytes), "CPUQuotaPerSecUSec",
+				     "t", or_infinite(quota), "TasksMax", "t",
+				     or_infinite(limits->tasks_max));
+}
+
+int slice_limits_append(sd_bus_message *m, const struct resources *limits)
+{
+	int r = sd_bus_message_open_container(m, 'a', "(sv)");
+
+	r = r < 0 ? r : append_limits(m, limits);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int slice_plan_append(sd_bus_message *m, const char *description, const struct resources *limits)
+{
+	int r = sd_bus_message_open_container(m, 'a', "(sv)");
+
+	r = r < 0 ? r : sd_bus_message_append(m, "(sv)", "Description", "s", description);
+	r = r < 0 ? r : append_settings(m, slice_constants, ELEMENTSOF(slice_constants));
+	r = r < 0 ? r : append_limits(m, limits);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }

@@ -34,6 +34,7 @@ struct unit_plan {
 	const char *id;
 	const char *uid;
 	const char *lineage; /* see model/lineage.h */
+	const char *slice;   /* of its tree; NULL: INDEXER_SLICE */
 	const char *description;
 	const char *exec_path;			       /* indexer-exec */
 	const char *credential_path;		       /* the packed spec */
@@ -49,3 +50,10 @@ struct unit_plan {
 
 /* Appends the properties, a(sv), to a StartTransientUnit message. 0 or a negative errno. */
 int unit_plan_append(sd_bus_message *message, const struct unit_plan *plan);
+
+/* Likewise for the slice of a tree. */
+int slice_plan_append(sd_bus_message *message, const char *description,
+		      const struct resources *limits);
+
+/* Its limits alone, for SetUnitProperties: a limit that is 0 is told as none. */
+int slice_limits_append(sd_bus_message *message, const struct resources *limits);

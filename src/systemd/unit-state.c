@@ -49,6 +49,16 @@ static int read_path(sd_bus_message *message, void *field)
 	return r;
 }
 
+static int read_slice(sd_bus_message *message, void *field)
+{
+	const char *slice;
+	int r = sd_bus_message_read_basic(message, 's', &slice);
+
+	if (r >= 0)
+		(void)snprintf(field, SLICE_MAX_SIZE, "%s", slice);
+	return r;
+}
+
 static int read_u32(sd_bus_message *message, void *field)
 {
 	return sd_bus_message_read_basic(message, 'u', field);
@@ -143,6 +153,7 @@ static const struct {
 	ROW("StatusText", "s", read_text, status_text),
 	ROW("StatusErrno", "i", read_i32, status_errno),
 	ROW("InvocationID", "ay", read_id128, invocation_id),
+	ROW("Slice", "s", read_slice, slice),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
 	ROW("LoadCredential", "a(ss)", read_run, run),
 	ROW("ControlGroup", "s", read_path, control_group),

@@ -24,6 +24,7 @@ struct unit_state {
 	char invocation_id[ID128_TEXT_MAX]; /* "" where there is none */
 	char status_text[UNIT_TEXT_MAX];    /* STATUS= of sd_notify(3); see EXEC_STATUS_STARTING */
 	int32_t status_errno;		    /* ERRNO= of sd_notify(3), 0 where there is none */
+	char slice[SLICE_MAX_SIZE];	    /* in no signal; "" where it is not known */
 	char indexer_uid[ID128_TEXT_MAX];   /* from LogExtraFields, "" where the unit has none */
 	uint64_t run;			    /* which run the unit is of; 0 where it tells none */
 	/* Both of this invocation, and in no signal: known where they were asked for. */

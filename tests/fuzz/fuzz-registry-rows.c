@@ -21,6 +21,7 @@ static const struct {
 	{ "preset", "UPDATE indexers SET preset = ?1" },
 	{ "memory_max_bytes", "UPDATE indexers SET memory_max_bytes = ?1" },
 	{ "cpu_percent", "UPDATE indexers SET cpu_percent = ?1" },
+	{ "tree_cpu_percent", "UPDATE indexers SET tree_cpu_percent = ?1" },
 	{ "restart", "UPDATE indexers SET restart = ?1" },
 	{ "create_time", "UPDATE indexers SET create_time = ?1" },
 	{ "boot_id", "UPDATE indexers SET boot_id = ?1" },

@@ -25,6 +25,7 @@ static void test_to_definition(void)
 					   c = a;
 	Indexerd__V1__Indexer__LabelsEntry *labels[] = { &a, &b, &c };
 	Indexerd__V1__Resources resources = INDEXERD__V1__RESOURCES__INIT;
+	Indexerd__V1__Resources tree = INDEXERD__V1__RESOURCES__INIT;
 	Indexerd__V1__Restart restart = INDEXERD__V1__RESTART__INIT;
 	Google__Protobuf__Duration duration = GOOGLE__PROTOBUF__DURATION__INIT;
 	char *args[] = { (char *)"--one", (char *)"two" };
@@ -44,6 +45,8 @@ static void test_to_definition(void)
 	resources.cpu_percent = 150;
 	resources.tasks_max = 7;
 	m.resources = &resources;
+	tree.memory_max_bytes = 1ULL << 40;
+	m.tree_resources = &tree;
 	restart.policy = INDEXERD__V1__POLICY__POLICY_NEVER;
 	restart.initial_backoff = &duration;
 	duration.seconds = 2;
@@ -62,6 +65,8 @@ static void test_to_definition(void)
 	is_int((long long)d->resources.memory_max_bytes, 1 << 30, "memory");
 	is_int(d->resources.cpu_percent, 150, "processor");
 	is_int((long long)d->resources.tasks_max, 7, "tasks");
+	ok(d->tree_resources.memory_max_bytes == 1ULL << 40 && d->tree_resources.tasks_max == 0,
+	   "and of the tree");
 	is_int(d->restart, RESTART_NEVER, "restart policy");
 	is_int(d->backoff.initial, 2000001, "the initial back-off, rounded up");
 	is_int(d->backoff.max, 0, "and one that is not given");
@@ -173,7 +178,8 @@ static void test_from_view(void)
 	is_str(m->spawned_by, "indexers/parent", "spawned_by");
 	is_str(m->environment[0]->value, "1", "environment");
 	is_int(m->create_time->nanos, 123456000, "create_time");
-	ok(!m->update_time && !m->resources && !m->restart && !m->status->progress,
+	ok(!m->update_time && !m->resources && !m->tree_resources && !m->restart &&
+		   !m->status->progress,
 	   "what there is not is absent");
 	is_str(m->status->unit, "indexer-child.service", "unit");
 	is_int(m->status->state, INDEXERD__V1__STATE__STATE_BACKING_OFF, "state");
@@ -185,6 +191,10 @@ static void test_from_view(void)
 	is_int((long long)m->status->memory_bytes, 0, "no memory without a process");
 	is_int(m->status->cpu_usage->nanos, 250000000, "the last process's time");
 	ok(indexerd__v1__indexer__get_packed_size(m) > 0, "it can be packed");
+	d->tree_resources = (struct resources){ .cpu_percent = 250 };
+	m = convert_from_view(view, NULL, NULL, &arena);
+	ok(m->tree_resources && m->tree_resources->cpu_percent == 250 && !m->resources,
+	   "limits of the tree");
 	kv_list_set(&d->environment, "DNA_TOKEN", "dna_secret");
 	kv_list_set(&d->environment, "PG_PASSWORD", "credential:indexer.pg");
 	kv_list_set(&d->labels, "TOKEN", "red");

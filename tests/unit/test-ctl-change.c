@@ -64,6 +64,9 @@ static void test_masks(void)
 		{ { "--preset=" }, "preset" },
 		{ { "--memory-max=", "--cpu-percent=50" },
 		  "resources.memory_max_bytes,resources.cpu_percent" },
+		{ { "--tree-memory-max=4G", "--tree-cpu-percent=", "--tree-tasks-max=9" },
+		  "tree_resources.memory_max_bytes,tree_resources.cpu_percent,"
+		  "tree_resources.tasks_max" },
 		{ { "--tasks-max=2", "--tasks-max=", "--restart=never" },
 		  "resources.tasks_max,restart.policy" },
 		{ { "--initial-backoff=500ms", "--max-backoff=" },

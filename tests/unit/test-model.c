@@ -97,6 +97,39 @@ static void test_names(void)
 	}
 }
 
+#define HEX32 "0123456789abcdef0123456789abcdef"
+
+static void test_slices(void)
+{
+	static const struct {
+		const char *slice;
+		bool is_tree;
+	} cases[] = {
+		{ "indexer-" HEX32 ".slice", true },
+		{ "indexer-" HEX32 "0.slice", false },
+		{ "indexer-0123456789abcdef0123456789abcde.slice", false },
+		{ "indexer-0123456789abcdef0123456789abcdeF.slice", false },
+		{ "indexer-0123456789abcdef-123456789abcdef.slice", false },
+		{ "indexer-" HEX32 ".scope", false },
+		{ "indexes-" HEX32 ".slice", false },
+		{ "indexer.slice", false },
+		{ "", false },
+	};
+	char uid[ID128_TEXT_MAX], slice[SLICE_MAX_SIZE];
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		strcpy(uid, "untouched");
+		is_int(slice_is_tree(cases[i].slice, strlen(cases[i].slice), uid), cases[i].is_tree,
+		       "slice '%s'", cases[i].slice);
+		is_str(uid, cases[i].is_tree ? HEX32 : "untouched", "its uid");
+	}
+	slice_from_uid(HEX32, slice);
+	is_str(slice, cases[0].slice, "a tree's slice");
+	ok(!slice_is_tree(slice, strlen(slice) - 1, NULL), "and not a part of it");
+	memset(slice + strlen("indexer-"), '\0', 1);
+	ok(!slice_is_tree(slice, SLICE_MAX_SIZE - 1, NULL), "nor one with a NUL in it");
+}
+
 static void test_units(void)
 {
 	static const struct {
@@ -413,6 +446,7 @@ int main(void)
 	test_ids();
 	test_names();
 	test_units();
+	test_slices();
 	test_levels();
 	test_lists();
 	test_lineages();

@@ -193,7 +193,7 @@ static void test_unfinished(void)
 
 	write_file(path, "", 0, 0);
 	is_int(try_open(path), 0, "an empty file is a registry that was not made yet");
-	is_int(test_sql(path, "PRAGMA user_version"), 6, "and is made now");
+	is_int(test_sql(path, "PRAGMA user_version"), 7, "and is made now");
 }
 
 /* A registry with enough rows that most pages are rows. */

@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 6, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 7, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
@@ -65,6 +65,7 @@ static struct definition *full_definition(void)
 	definition_add_arg(d, "");
 	definition_add_arg(d, "--a=ü");
 	d->resources = (struct resources){ UINT64_MAX, UINT32_MAX, (uint64_t)INT64_MAX + 1 };
+	d->tree_resources = (struct resources){ (uint64_t)INT64_MAX + 2, UINT32_MAX - 1, 9 };
 	d->restart = RESTART_NEVER;
 	d->backoff = (struct backoff){ 100000, 86400000000 };
 	d->create_time = 1700000000123456;
@@ -95,6 +96,7 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_str(got->creator, want->creator, "creator");
 	is_str(got->persistence, want->persistence, "persistence");
 	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
+	ok(resources_equal(&got->tree_resources, &want->tree_resources), "tree_resources");
 	is_int(got->restart, want->restart, "restart");
 	is_int(got->backoff.initial, want->backoff.initial, "initial_backoff");
 	is_int(got->backoff.max, want->backoff.max, "max_backoff");
@@ -354,11 +356,12 @@ static void test_update(void)
 	next->generation = 2;
 	next->restart = RESTART_NEVER;
 	next->backoff = (struct backoff){ 5, 6 };
+	next->tree_resources = (struct resources){ 1 << 20, 2, 3 };
 	string_set(&next->script, "other.js");
 	kv_list_set(&next->labels, "new", "1");
 	kv_list_set(&next->environment, "A", "b");
 	definition_add_arg(next, "x");
-	is_int(registry_update(registry, next, 5), 0, "an update");
+	is_int(registry_update(registry, next, 5, NULL, 0), 0, "an update");
 	test_load(registry, &seen);
 	definition = row->definition;
 	is_str(definition->script, "other.js", "the script is the new one");
@@ -366,10 +369,44 @@ static void test_update(void)
 	ok(definition->environment.n == 1 && definition->n_args == 1, "environment and arguments");
 	ok(definition->generation == 2 && definition->update_time == 77 && row->run == 5,
 	   "generation, time and run");
+	ok(resources_equal(&definition->tree_resources, &next->tree_resources),
+	   "the tree's limits");
 	ok(definition->backoff.initial == 5 && definition->backoff.max == 6, "the back-off");
 	ok(definition->create_time != 999, "the time of creation stays");
 	registry_tombstone(registry, "a", &refusal);
-	is_int(registry_update(registry, next, 6), -ENOENT, "what is being deleted is not updated");
+	is_int(registry_update(registry, next, 6, NULL, 0), -ENOENT,
+	       "what is being deleted is not updated");
+	definition_unref(next);
+	registry_close(registry);
+}
+
+/* What an update means for others is on disk with it, or not at all. */
+static void test_update_of_tree(void)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	struct registry_run others[] = { { .run = 4 }, { .run = 9 } };
+	struct registry *registry = NULL;
+	struct definition *next;
+
+	registry_open(test_file("tree.db"), &registry);
+	test_create(registry, "a", 1, NULL, 10, NULL);
+	test_create(registry, "b", 2, "a", 10, NULL);
+	test_create(registry, "c", 3, "b", 10, NULL);
+	test_load(registry, &seen);
+	next = definition_ref(seen.rows[0].definition);
+	others[0].uid = seen.rows[1].definition->uid;
+	others[1].uid = seen.rows[2].definition->uid;
+	is_int(registry_update(registry, next, 3, others, 2), 0, "a tree is updated");
+	test_load(registry, &seen);
+	ok(seen.rows[0].run == 3 && seen.rows[1].run == 4 && seen.rows[2].run == 9,
+	   "another run of each is wanted");
+	registry_tombstone(registry, "c", &refusal);
+	others[0] = (struct registry_run){ seen.rows[1].definition->uid, 5 };
+	others[1] = (struct registry_run){ seen.rows[2].definition->uid, 10 };
+	is_int(registry_update(registry, next, 4, others, 2), -ENOENT,
+	       "one of it is being deleted");
+	test_load(registry, &seen);
+	ok(seen.rows[0].run == 3 && seen.rows[1].run == 4, "then nothing is changed");
 	definition_unref(next);
 	registry_close(registry);
 }
@@ -464,6 +501,7 @@ int main(void)
 	test_results();
 	test_want();
 	test_update();
+	test_update_of_tree();
 	test_many();
 	test_forget(&seen);
 	test_end();

@@ -296,6 +296,36 @@ static void test_resources(void)
 	check(definition, "indexer.resources.tasks_max", "18446744073709551615", "endless tasks");
 }
 
+static void test_tree_resources(void)
+{
+	struct definition *definition = make();
+	_cleanup_refusal_ struct refusal refusal = {};
+
+	definition->tree_resources =
+		(struct resources){ MEMORY_BYTES_MIN, CPU_PERCENT_MAX, TASKS_MAX };
+	check(definition, NULL, NULL, "limits of a tree");
+	definition = make();
+	definition->tree_resources.memory_max_bytes = 7;
+	check(definition, "indexer.tree_resources.memory_max_bytes", "7 is less", "a small tree");
+	definition = make();
+	definition->tree_resources.cpu_percent = UINT32_MAX;
+	check(definition, "indexer.tree_resources.cpu_percent", "4294967295", "a large tree");
+	definition = make();
+	definition->tree_resources.tasks_max = 1;
+	check(definition, "indexer.tree_resources.tasks_max", "not 0 for no limit", "a lone task");
+
+	definition = make();
+	definition->tree_resources.tasks_max = TASKS_MIN;
+	is_int(definition_validate_tree(definition, &refusal), 0, "a root may have them");
+	set(&definition->spawned_by, "parent");
+	is_int(definition_validate_tree(definition, &refusal), REFUSED, "a child may not");
+	is_str(refusal.field, "indexer.tree_resources", "its field");
+	is_str(refusal.reason, "TREE_RESOURCES_OF_CHILD", "its reason");
+	definition->tree_resources = (struct resources){};
+	is_int(definition_validate_tree(definition, &refusal), 0, "a child without them");
+	definition_unref(definition);
+}
+
 static void test_backoff(void)
 {
 	static const struct {
@@ -337,6 +367,7 @@ int main(void)
 	test_inherited_paths();
 	test_names();
 	test_resources();
+	test_tree_resources();
 	test_backoff();
 	return tap_done();
 }

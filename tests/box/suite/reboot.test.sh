@@ -18,6 +18,12 @@ all_once() {
 	done
 }
 
+limited() {
+	local slice
+	slice=$(in_box systemctl show -P Slice indexer-r1.service)
+	[[ $slice == "indexer-$uid.slice" && $(in_box systemctl show -P TasksMax "$slice") == 77 ]]
+}
+
 last_exit() { in_box indexerctl get "$1" | grep '^Last exit:'; }
 killed() { running 4 && [[ $(last_exit "$1") == *SIGKILL* ]]; }
 
@@ -27,6 +33,7 @@ for i in 1 2 3 4 5; do
 	in_box indexerctl create "r$i" --runtime=exec --project-source=/srv/r --script=main.sh \
 		--env "N=$i" --label "n=$i" >/dev/null
 done
+in_box indexerctl update r1 --tree-tasks-max=77 >/dev/null
 running 5
 ok 'five indexers run'
 
@@ -37,6 +44,8 @@ all_once
 ok 'each was started once in this boot'
 [[ $uid && $(in_box indexerctl get r1 -o json) == *"$uid"* ]]
 ok 'they are the same indexers'
+limited
+ok 'the limits of a tree are there again'
 
 in_box systemctl stop indexer-r5.service
 wait_for 20 running 4
