@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <syslog.h>
 
@@ -62,7 +63,12 @@ static const struct setting defaults[] = {
 	S("KeyringMode", "private"),
 	T("CapabilityBoundingSet", 0),
 	T("AmbientCapabilities", 0),
-	T("RestrictNamespaces", 0), /* the flags that stay allowed: none */
+	/*
+	 * The flags that stay allowed. systemd 252 writes none of them down as an empty value, and
+	 * reads that, at a daemon-reload, as all of them. This one is of no use without a
+	 * capability, or a user namespace to have one in.
+	 */
+	T("RestrictNamespaces", CLONE_NEWCGROUP),
 	U("UMask", UMASK_PRIVATE),
 	T("TimeoutStopUSec", UNIT_STOP_TIMEOUT_USEC),
 	/* Not even into a pipe, which 0 would not keep the kernel from: systemd-coredump writes the
@@ -181,6 +187,12 @@ static int append_defaults(sd_bus_message *m, const struct unit_plan *plan)
 	return r < 0 ? r : append_settings(m, plan->settings, plan->n_settings);
 }
 
+/*
+ * Of what a service needs, without what only a privileged one can do: a program that has no
+ * capability and gets none could but find a fault of the kernel's with it. Keys in the kernel are
+ * for file systems and logins. What sets priorities and limits (@resources) stays: databases and
+ * Node.js do that for their threads.
+ */
 static int append_filters(sd_bus_message *m)
 {
 	int r = sd_bus_message_append(m, "(sv)", "SystemCallArchitectures", "as", 1, "native");
@@ -188,6 +200,9 @@ static int append_filters(sd_bus_message *m)
 	r = r < 0 ? r
 		  : sd_bus_message_append(m, "(sv)", "SystemCallFilter", "(bas)", 1, 1,
 					  "@system-service");
+	r = r < 0 ? r
+		  : sd_bus_message_append(m, "(sv)", "SystemCallFilter", "(bas)", 0, 2,
+					  "@privileged", "@keyring");
 	r = r < 0 ? r : sd_bus_message_append(m, "(sv)", "SystemCallErrorNumber", "i", EPERM);
 	/* Netlink too: resolvers and node's os module ask the kernel for addresses. */
 	return r < 0 ? r
