@@ -232,6 +232,46 @@ static void test_outcomes(void)
 	       "an answer without a status is none");
 }
 
+/* Limits of a tree change under a process, but for the first and the end of the last one. */
+static void test_outcomes_of_trees(void)
+{
+	static const struct {
+		bool had, has;
+		const char *invocation;
+		Indexerd__V1__State state;
+		const char *want;
+	} cases[] = {
+		{ true, true, "i1", S(RUNNING), "updated, not restarted" },
+		{ true, true, "i2", S(RUNNING),
+		  "updated, not restarted" }, /* systemd restarted it */
+		{ false, true, "i2", S(RUNNING), "updated, restarted with PID 11" },
+		{ true, false, "i2", S(RUNNING), "updated, restarted with PID 11" },
+		{ true, false, "i1", S(STOPPING), "updated, being restarted" },
+		{ false, true, "i1", S(STOPPED), "updated, not restarted" },
+		{ false, true, "i1", S(FAILED), "updated, not restarted" },
+	};
+	Indexerd__V1__Resources one = INDEXERD__V1__RESOURCES__INIT, other = one;
+
+	one.tasks_max = 5;
+	other.tasks_max = 6;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		_cleanup_free_ char *outcome = NULL;
+		struct answer before, after;
+
+		answer_init(&before, "1", "a", "red");
+		answer_init(&after, "2", "a", "red");
+		before.status.invocation_id = (char *)"i1";
+		before.indexer.tree_resources = cases[i].had ? &one : NULL;
+		after.indexer.tree_resources = cases[i].has ? &other : NULL;
+		after.status.invocation_id = (char *)cases[i].invocation;
+		after.status.state = cases[i].state;
+		after.status.main_pid = cases[i].state == S(RUNNING) ? 11 : 0;
+		is_int(outcome_of_update(&before.indexer, &after.indexer, &outcome), 0,
+		       "outcome of a tree %zu", i);
+		is_str(outcome, cases[i].want, "is %s", cases[i].want);
+	}
+}
+
 /* The line of an event at the second 1767268800; owned by the caller. */
 static char *event_line(const Indexerd__V1__WatchIndexersResponse *event)
 {
@@ -301,6 +341,7 @@ int main(void)
 	test_refusals();
 	test_parts();
 	test_outcomes();
+	test_outcomes_of_trees();
 	test_events();
 	return tap_done();
 }

@@ -176,6 +176,16 @@ test('limits of a tree are its root’s, and not for its indexers to change', as
 	await until(() => sh(`journalctl -q -o cat -u ${unit('root')}`).stdout.includes('TREE_RESOURCES_OF_CHILD'));
 });
 
+test('a drop-in for the slices of trees is in each of them', async () => {
+	const directory = '/etc/systemd/system/indexer-.slice.d';
+	fs.mkdirSync(directory, { recursive: true });
+	fs.writeFileSync(`${directory}/50-weight.conf`, '[Slice]\nCPUWeight=7\n');
+	run('systemctl daemon-reload');
+	later(() => run(`rm -r ${directory} && systemctl daemon-reload`));
+	const { slice } = await tree({ tasks_max: 99 });
+	assert.deepEqual([show(slice, 'CPUWeight').CPUWeight, tasks(slice)], ['7', '99']);
+});
+
 test('limits of all together are an administrator’s drop-in, and the one that is shipped is right', async () => {
 	const directory = '/etc/systemd/system/indexer.slice.d';
 	fs.mkdirSync(directory, { recursive: true });
