@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "common/util.h"
+#include "model/source-key.h"
 #include "model/source.h"
 #include "tap.h"
 
@@ -187,11 +188,57 @@ static void test_commits(void)
 	ok(!source_ref_is_commit("g123456789abcdef0123456789abcdef01234567"), "nor are letters");
 }
 
+/* All of it counts, and where one word ends. */
+static void test_keys(void)
+{
+	static const char *const words[] = { "npm", "ci", NULL, "build", NULL };
+	static const char *const others[] = { "npm", "ci", "build", NULL, NULL };
+	const struct source git = { .kind = SOURCE_GIT, .url = (char *)"https://h/p" },
+			    elsewhere = { .kind = SOURCE_GIT, .url = (char *)"https://h/q" },
+			    private = { .kind = SOURCE_GIT,
+					.url = (char *)"https://h/p",
+					.credential = (char *)"indexer.a" },
+			    ref = { .kind = SOURCE_GIT,
+				    .url = (char *)"https://h/p",
+				    .ref = (char *)"main" },
+			    archive = { .kind = SOURCE_ARCHIVE, .path = (char *)"https://h/p" };
+	const struct source_build build = { "", words, 5 }, fewer = { "", words, 3 },
+				  one = { "", others, 5 }, below = { "a", words, 5 };
+	const struct {
+		const struct source *source;
+		const char *commit;
+		const struct source_build *build;
+	} cases[] = {
+		{ &git, COMMIT, NULL },	    { &elsewhere, COMMIT, NULL },
+		{ &private, COMMIT, NULL }, { &archive, COMMIT, NULL },
+		{ &git, COMMIT "0", NULL }, { &git, COMMIT, &build },
+		{ &git, COMMIT, &fewer },   { &git, COMMIT, &one },
+		{ &git, COMMIT, &below },   { &private, COMMIT, &build },
+	};
+	char keys[ELEMENTSOF(cases)][SOURCE_KEY_MAX], key[SOURCE_KEY_MAX];
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		is_int(source_key(cases[i].source, cases[i].commit, cases[i].build, keys[i]), 0,
+		       "a key");
+		ok(source_key_is_valid(keys[i]), "  is one");
+		for (size_t k = 0; k < i; k++)
+			ok(!streq(keys[i], keys[k]), "  and not that of case %zu", k);
+	}
+	is_int(source_key(&ref, COMMIT, NULL, key), 0, "by a ref");
+	is_str(key, keys[0], "  the same commit is the same checkout");
+	/* `printf 'ghttps://h/p\0c0123...\0' | sha256sum` */
+	is_str(key, "fda63b339bf6de786bdb622d50ea44c950d613ab3e94628fd60413dcb62dd725",
+	       "  on every server");
+	ok(!source_key_is_valid("") && !source_key_is_valid("../a") && !source_key_is_valid(COMMIT),
+	   "other texts are no key");
+}
+
 int main(void)
 {
 	test_good();
 	test_bad();
 	test_sizes();
 	test_commits();
+	test_keys();
 	return tap_done();
 }
