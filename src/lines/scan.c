@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "common/util.h"
-#include "exec/scan.h"
+#include "lines/scan.h"
 
 #define WORD_MAX 16 /* no name of a level is as long */
 

@@ -6,8 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/util.h"
-#include "exec/format-impl.h"
-#include "exec/scan.h"
+#include "lines/format-impl.h"
+#include "lines/scan.h"
 
 /* A word, or a string in quotes: from p to *ret, what follows is returned. */
 static const char *take_value(const char *p, const char *end, const char **ret)

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "common/cleanup.h"
-#include "exec/format.h"
+#include "lines/format.h"
 #include "model/level.h"
 
 struct sink;

@@ -1,5 +1,5 @@
 /*
- * Batches of lines to journald; see sink.h. Runs in the log helper, which has one thread.
+ * Batches of lines to journald; see sink.h. For one thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,8 +10,8 @@
 
 #include "common/util.h"
 #include "common/journal-socket.h"
-#include "exec/native.h"
-#include "exec/sink.h"
+#include "lines/native.h"
+#include "lines/sink.h"
 
 #define BATCH_MAX   64
 #define RETRY_USEC  (100 * USEC_PER_MSEC)

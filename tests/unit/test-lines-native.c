@@ -12,9 +12,9 @@
 #include <syslog.h>
 
 #include "common/util.h"
-#include "exec/complaint.h"
-#include "exec/native.h"
-#include "exec/sink.h"
+#include "lines/complaint.h"
+#include "lines/native.h"
+#include "lines/sink.h"
 #include "tap.h"
 
 struct field {
@@ -237,7 +237,7 @@ static int receive_rest(struct inbox *inbox)
 
 static void test_sink(void)
 {
-	char dir[] = "/tmp/test-exec-native.XXXXXX", path[64];
+	char dir[] = "/tmp/test-lines-native.XXXXXX", path[64];
 	static struct inbox first, second;
 	pthread_t writer;
 
@@ -265,7 +265,7 @@ static void *write_complaint(void *path)
 
 static void test_complaint(void)
 {
-	char dir[] = "/tmp/test-exec-native.XXXXXX", path[64];
+	char dir[] = "/tmp/test-lines-native.XXXXXX", path[64];
 	static struct inbox inbox;
 	pthread_t writer;
 	const char *entry;

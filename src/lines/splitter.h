@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "exec/format.h"
+#include "lines/format.h"
 
 /* A longer line comes in pieces of at most so many bytes; journald's own limit (LineMax=). */
 #define SPLITTER_LINE_MAX    (48 * 1024)

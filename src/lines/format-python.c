@@ -9,8 +9,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "exec/format-impl.h"
-#include "exec/scan.h"
+#include "lines/format-impl.h"
+#include "lines/scan.h"
 
 #define WORDS_MAX 6 /* `- PID - name - LEVEL` */
 

@@ -12,8 +12,8 @@
 #include <ctype.h>
 
 #include "common/util.h"
-#include "exec/format-impl.h"
-#include "exec/scan.h"
+#include "lines/format-impl.h"
+#include "lines/scan.h"
 
 #define NUMBER_MAX 3 /* digits of a level */
 

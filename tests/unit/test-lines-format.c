@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "common/util.h"
-#include "exec/ansi.h"
-#include "exec/format.h"
+#include "lines/ansi.h"
+#include "lines/format.h"
 #include "indexerd/exec/v1/spec.pb-c.h"
 #include "model/level.h"
 #include "tap.h"

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "exec/format-impl.h"
+#include "lines/format-impl.h"
 
 #define PREFIX_SIZE 3
 

@@ -5,10 +5,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/util.h"
-#include "exec/ansi.h"
-#include "exec/format-impl.h"
-#include "exec/report.h"
-#include "exec/scan.h"
+#include "lines/ansi.h"
+#include "lines/format-impl.h"
+#include "lines/report.h"
+#include "lines/scan.h"
 #include "indexerd/exec/v1/spec.pb-c.h"
 
 static const struct format *const formats[] = {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/util.h"
-#include "exec/native.h"
+#include "lines/native.h"
 #include "model/level.h"
 #include "model/names.h"
 

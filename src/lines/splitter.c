@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/util.h"
-#include "exec/splitter.h"
+#include "lines/splitter.h"
 
 static_assert(SPLITTER_BUFFER_SIZE > SPLITTER_LINE_MAX, "a line and the byte behind it must fit");
 

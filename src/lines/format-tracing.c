@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "exec/format-impl.h"
-#include "exec/scan.h"
+#include "lines/format-impl.h"
+#include "lines/scan.h"
 
 bool format_tracing_stamped(struct log_line *line)
 {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "exec/format.h"
+#include "lines/format.h"
 #include "model/level.h"
 
 struct format {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "common/util.h"
-#include "exec/splitter.h"
+#include "lines/splitter.h"
 #include "tap.h"
 
 /* What came out of a splitter, each line as SIZE, '+' for a piece or ' ', and its bytes. */

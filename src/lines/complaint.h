@@ -1,5 +1,5 @@
 /*
- * What indexer-exec itself has to say, to the journal.
+ * What a helper itself has to say, to the journal.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

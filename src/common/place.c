@@ -9,7 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
-#include "exec/place.h"
+#include "common/place.h"
 
 /* Both are absolute and without links. */
 static bool is_inside(const char *root, const char *path)

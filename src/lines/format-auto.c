@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/util.h"
-#include "exec/format-impl.h"
+#include "lines/format-impl.h"
 
 #define VOTES_WANTED 3
 

@@ -6,8 +6,8 @@
 #include <ctype.h>
 
 #include "common/util.h"
-#include "exec/report.h"
-#include "exec/scan.h"
+#include "lines/report.h"
+#include "lines/scan.h"
 
 static const struct {
 	const char *prefix;

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "exec/format-impl.h"
+#include "lines/format-impl.h"
 
 const struct format format_raw = {
 	.name = "raw",

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "exec/ansi.h"
+#include "lines/ansi.h"
 
 #define ESC '\033'
 #define BEL '\a'

@@ -1,5 +1,5 @@
 /*
- * What indexer-exec itself has to say; see complaint.h.
+ * What a helper itself has to say; see complaint.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,7 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
-#include "exec/complaint.h"
+#include "lines/complaint.h"
 #include "common/journal-socket.h"
 
 /* For each of the two datagrams, and for the wait behind them. */

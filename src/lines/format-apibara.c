@@ -15,8 +15,8 @@
 #include <ctype.h>
 
 #include "common/util.h"
-#include "exec/format-impl.h"
-#include "exec/scan.h"
+#include "lines/format-impl.h"
+#include "lines/scan.h"
 
 /* A tag is cut at 20 UTF-16 units, each of which is at most 3 bytes. */
 #define TAG_MAX (20 * 3)

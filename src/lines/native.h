@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exec/format.h"
+#include "lines/format.h"
 #include "model/level.h"
 
 /* Enough for the longest head with an identifier of NATIVE_IDENTIFIER_MAX bytes, NUL included. */

@@ -9,7 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/util.h"
-#include "exec/notify.h"
+#include "common/notify.h"
 
 static int send_state(const char *state, int flags)
 {
