@@ -142,6 +142,7 @@ static int copy_identity(struct definition *to, const struct definition *base)
 	to->create_time = base->create_time;
 	to->update_time = base->update_time;
 	to->generation = base->generation;
+	to->checkout = base->checkout;
 	if (string_set(&to->creator, base->creator) < 0 ||
 	    string_set(&to->persistence, base->persistence) < 0)
 		return -ENOMEM;
