@@ -297,7 +297,7 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	r = secrets_check_allowed(manager, definition, refusal);
 	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
-		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
+		      : runtime_make_spec(runtime, definition, NULL, manager->config.runner_address,
 					  &state, &entry->spec.data, &entry->spec.size, refusal);
 }
 

@@ -144,7 +144,7 @@ static int make_next(const struct entry *entry, const struct entry *caller,
 	r = r != 0 ? r : inherit_project(next, entry->parent);
 	r = r != 0 ? r : definition_validate(next, refusal);
 	/* Before they are compared: a choice that comes out as before is no change. */
-	r = r != 0 ? r : runtime_choose(entry->manager->runtimes, next, refusal);
+	r = r != 0 ? r : runtime_choose(entry->manager->runtimes, next, NULL, refusal);
 	if (r != 0)
 		return r;
 	*difference = definition_compare(base, next);

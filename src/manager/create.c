@@ -83,12 +83,12 @@ int make_ready(const struct manager *manager, struct definition *definition, str
 {
 	_cleanup_(kv_list_clear) struct kv_list state = {};
 	const struct runtime *runtime;
-	int r = runtime_resolve(manager->runtimes, definition, &runtime, refusal);
+	int r = runtime_resolve(manager->runtimes, definition, NULL, &runtime, refusal);
 
 	r = r != 0 ? r : persistence_choose(manager, runtime, definition);
 	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
-		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
+		      : runtime_make_spec(runtime, definition, NULL, manager->config.runner_address,
 					  &state, &ret->data, &ret->size, refusal);
 }
 
@@ -125,7 +125,7 @@ static int create_new(struct manager *manager, const struct entry *caller,
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
 	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
 	r = r != 0 ? r : inherit_project(definition, parent);
-	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, refusal);
+	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, NULL, refusal);
 	r = r != 0 ? r : secrets_check(manager, caller, NULL, definition, refusal);
 	r = r != 0 ? r : set_server_fields(definition);
 	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
