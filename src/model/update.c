@@ -168,6 +168,18 @@ static int merge(const struct update *update, const struct definition *base, str
 	return r < 0 ? r : keep_redacted(&to->environment, &base->environment);
 }
 
+int definition_copy(const struct definition *base, struct definition **ret)
+{
+	const struct update nothing = { .changes = (struct definition *)base };
+	_cleanup_(definition_unrefp) struct definition *copy = NULL;
+	int r = definition_new(&copy);
+
+	r = r < 0 ? r : merge(&nothing, base, copy);
+	if (r == 0)
+		*ret = TAKE(copy);
+	return r;
+}
+
 int update_apply(const struct update *update, const struct definition *base,
 		 struct definition **ret, struct refusal *refusal)
 {
