@@ -27,7 +27,7 @@ static struct runtime_set *load(void)
 static void make_projects(void)
 {
 	sh("mkdir -p cache/key/tree/d/sub cache/other runtimes && cd cache/key/tree && "
-	   "echo > d/a.js && echo > d/mine && chmod 700 d/mine && ln -s ../../../../other d/away "
+	   "echo > d/a.js && echo > d/mine && chmod 700 d/mine && ln -s ../../../other d/away "
 	   "&& "
 	   "ln -s /etc/passwd d/passwd && ln -s sub/../a.js d/link.js");
 	/* Nobody comes through here but who is shown what is behind it. */
