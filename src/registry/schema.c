@@ -129,8 +129,15 @@ static const char migration_6[] =
 	"ALTER TABLE indexers ADD COLUMN max_backoff INTEGER NOT NULL DEFAULT 300000000;"
 	"PRAGMA user_version = 6;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3,
-					  migration_4, migration_5, migration_6 };
+/* What has been fetched of a project that is not a directory, and the fetch that is under way. */
+static const char migration_7[] =
+	"ALTER TABLE indexers ADD COLUMN source_commit TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE indexers ADD COLUMN source_key TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE indexers ADD COLUMN source_fetch TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 7;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
+					  migration_5, migration_6, migration_7 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

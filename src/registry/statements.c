@@ -15,9 +15,10 @@ const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_INSERT] =
 		"INSERT INTO indexers (parent, uid, id, project_source, project_dir, script,"
 		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
-		" update_time, generation, creator, persistence, initial_backoff, max_backoff)"
+		" update_time, generation, creator, persistence, initial_backoff, max_backoff,"
+		" source_commit, source_key)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19)",
+		" ?17, ?18, ?19, ?20, ?21)",
 	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, id, name, value)"
 				   " SELECT key, id, ?2, ?3 FROM indexers WHERE key = ?1",
 	[STATEMENT_INSERT_ENVIRONMENT] =
@@ -35,9 +36,10 @@ const char *const statement_sql[STATEMENTS] = {
 		" uid, tree.id, project_source, project_dir, script, runtime, preset,"
 		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
 		" generation, creator, persistence, initial_backoff, max_backoff,"
+		" source_commit, source_key,"
 		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
 		" exit_time, exit_code, exit_signal, exit_reason, cpu_usage, message,"
-		" halted, run, started_run"
+		" halted, run, started_run, source_fetch"
 		" FROM tree CROSS JOIN indexers ON indexers.key = tree.key"
 		" ORDER BY tree.depth, tree.id",
 	[STATEMENT_LOAD_LABELS] = "SELECT name, value FROM labels WHERE indexer = ?1 ORDER BY name",
@@ -58,13 +60,15 @@ const char *const statement_sql[STATEMENTS] = {
 		"UPDATE indexers SET project_source = ?4, project_dir = ?5, script = ?6,"
 		" runtime = ?7, preset = ?8, memory_max_bytes = ?9, cpu_percent = ?10,"
 		" tasks_max = ?11, restart = ?12, update_time = ?14, generation = ?15,"
-		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19, run = ?20"
+		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19,"
+		" source_commit = ?20, source_key = ?21, run = ?22"
 		" WHERE uid = ?2 AND tombstone = 0 RETURNING key",
 	[STATEMENT_DELETE_LABELS] = "DELETE FROM labels WHERE indexer = ?1",
 	[STATEMENT_DELETE_ENVIRONMENT] = "DELETE FROM environment WHERE indexer = ?1",
 	[STATEMENT_DELETE_ARGS] = "DELETE FROM args WHERE indexer = ?1",
 	[STATEMENT_WANT] = "UPDATE indexers SET halted = ?2, run = ?3, stopped = stopped AND ?2"
 			   " WHERE uid = ?1 AND tombstone = 0",
+	[STATEMENT_FETCH] = "UPDATE indexers SET source_fetch = ?2 WHERE uid = ?1",
 	[STATEMENT_RECORD] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
 			     " started_run = ?4, start_time = ?5, stopped = ?6, restart_count = ?7,"
 			     " exit_time = ?8, exit_code = ?9, exit_signal = ?10,"

@@ -74,6 +74,14 @@ static void test_file_errors(void)
 		  "3:16: Environment=: expected ${NAME} or ${NAME:+words}" },
 		{ "Needs=x/${PROJECT}",
 		  "3:7: Needs=: expected an absolute path; ${PROJECT} and ${SOURCE} are some" },
+		{ "Build=x ${ID}",
+		  "3:7: Build=: ${ID} is one indexer's, and what is built is shared; there are "
+		  "${PROJECT}, ${SOURCE} and ${DIR}" },
+		{ "Build=${DIR}/x", "3:7: Build=: the program must be an absolute path, with its "
+				    "first byte / or ${PROJECT} or ${SOURCE} first, or a name "
+				    "without a slash" },
+		{ "Build=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a",
+		  "11:0: more than 8 Build=" },
 		{ "Progress=",
 		  "3:10: Progress=: it has none of ${CURRENT}, ${HEAD} and ${STARTING}" },
 		{ "Progress=x=${CURRENT}\nProgress= x=${BLOCK}",
@@ -392,7 +400,7 @@ static void check(const struct runtime_set *set, const struct expected *e)
 	_cleanup_refusal_ struct refusal refusal = {};
 	struct definition *d = definition_make(e->runtime, e->source, e->dir, e->script);
 	const struct runtime *runtime = NULL;
-	int r = runtime_resolve(set, d, &runtime, &refusal);
+	int r = runtime_resolve(set, d, NULL, &runtime, &refusal);
 	enum code code = e->field && streq(e->reason, "PROJECT_SOURCE_UNSERVED")
 				 ? CODE_UNIMPLEMENTED
 				 : CODE_INVALID_ARGUMENT;
@@ -424,14 +432,9 @@ static void test_no_place(void)
 		  "'foo'; known: apibara, apibara-sink, deno, exec, node, python" },
 		{ "node", "", "", "x", SOURCE, "PROJECT_SOURCE_REQUIRED", "empty" },
 		{ "node", "a/b", "", "x", SOURCE, "PATH_NOT_ABSOLUTE", "'a/b'" },
-		{ "node", "git+https://x/y", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED",
-		  "git and other remote sources are not served" },
-		{ "node", "ssh://x/y", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED", "'ssh://x/y'" },
-		{ "node", "git@x:y", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED", "directory" },
-		{ "node", "me@x:y/z", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED", "git" },
 		{ "node", "a/me@x:y", "", "x", SOURCE, "PATH_NOT_ABSOLUTE", "'a/me@x:y'" },
-		{ "node", "/srv/nope.tar.gz", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED",
-		  "archive" },
+		{ "node", "/srv/nope.tar.xz", "", "x", SOURCE, "PROJECT_SOURCE_UNSERVED",
+		  "archives are .tar.gz" },
 		{ "node", "/home/nobody/x", "", "x", SOURCE, "PATH_HIDDEN", "under /home" },
 		{ "node", "//root/.", "", "x", SOURCE, "PATH_HIDDEN", "under /root" },
 		{ "node", "/tmp", "", "x", SOURCE, "PATH_HIDDEN", "under /tmp" },
@@ -486,7 +489,7 @@ static void test_preset(void)
 
 		if (string_set(&d->preset, cases[i].preset) < 0)
 			abort();
-		is_refused = runtime_resolve(set, d, &runtime, &refusal) == REFUSED &&
+		is_refused = runtime_resolve(set, d, NULL, &runtime, &refusal) == REFUSED &&
 			     streq(refusal.reason, "PRESET_UNUSED");
 		ok(is_refused == cases[i].refused, "%s with preset '%s': %s", cases[i].runtime,
 		   cases[i].preset, is_refused ? refusal.message : "taken");
@@ -507,7 +510,6 @@ static void test_place(void)
 		{ "node", "/mnt/p.tar.gz", "", "a.js" },
 		{ "exec", "/mnt/p", "d", "run" },
 		{ "apibara", "/mnt/p", "d", "no file at all" },
-		{ "node", "/mnt/q.tgz", "", "a.js", SOURCE, "PROJECT_SOURCE_UNSERVED", "archive" },
 		{ "node", "/mnt/p", "nope", "a.js", DIR_, "PATH_MISSING", "'nope'" },
 		{ "node", "/mnt/p", "d/a.js", "a.js", DIR_, "PATH_NOT_A_DIRECTORY", "'d/a.js'" },
 		{ "node", "/mnt/p", "away", "a.js", DIR_, "PATH_OUTSIDE_SOURCE", "'/mnt/other'" },
@@ -631,8 +633,8 @@ static Indexerd__Exec__V1__Spec *make_spec(const struct runtime *runtime, struct
 	if (kv_list_set(&state, "PERSIST_TO_FS", "/state") < 0)
 		abort();
 
-	is_int(runtime_make_spec(runtime, d, "unix:/run/x", &state, &packed, &size, &refusal), 0,
-	       "a spec");
+	is_int(runtime_make_spec(runtime, d, NULL, "unix:/run/x", &state, &packed, &size, &refusal),
+	       0, "a spec");
 	spec = indexerd__exec__v1__spec__unpack(NULL, size, packed);
 	free(packed);
 	if (!spec)
@@ -737,8 +739,8 @@ static void test_spec_environment(void)
 	memset(big, 'x', SPEC_TOO_LARGE - 1);
 	if (kv_list_set(&d->environment, "BIG", big) < 0)
 		abort();
-	is_int(runtime_make_spec(runtime, d, "unix:/x", &state, &packed, &size, &refusal), REFUSED,
-	       "more than a credential takes");
+	is_int(runtime_make_spec(runtime, d, NULL, "unix:/x", &state, &packed, &size, &refusal),
+	       REFUSED, "more than a credential takes");
 	is_str(refusal.reason, "COMMAND_TOO_LONG", "is refused");
 	ok(!packed, "and nothing given");
 	free(big);
