@@ -22,6 +22,7 @@
 #define TOKEN "ghp_0123456789abcdefSECRET"
 
 static char top[] = "/tmp/test-fetch.XXXXXX";
+static char *program; /* indexer-fetch, as it was built */
 static char work[64], credentials[64], journal[64], journal_file[64], home[64];
 
 /* Runs a script at the top; whether it succeeds. */
@@ -119,7 +120,7 @@ static int carry_out(order_t *order)
 	const struct fetch_config config = {
 		.credentials = credentials,
 		.journal_socket = journal,
-		.program = "/nonexistent/indexer-fetch",
+		.program = program,
 	};
 	_cleanup_free_ uint8_t *data = NULL;
 	_cleanup_fclose_ FILE *file = NULL;
@@ -429,16 +430,20 @@ static void test_builds(void)
 	ok(!startswith(content("result"), key), "  has another key");
 	is_int(build("", 0,
 		     "env >env; cat $HOME/../gitconfig >config; eval \"$GIT_SSH_COMMAND -G h\" "
-		     ">ssh",
+		     ">ssh; ask() { printf 'protocol=https\\nhost=%s\\n\\n' $1 | "
+		     "git credential fill; }; ask example >own; ! ask other >other",
 		     NULL),
 	       0, "its environment");
 	ok(strstr(content("tree/env"), "GIT_SSH_COMMAND=ssh ") &&
 		   strstr(content("tree/env"), "\nCI=1\n") &&
 		   !strstr(content("tree/env"), "NOTIFY_SOCKET"),
 	   "  has what git wants");
-	ok(strstr(content("tree/config"), "helper = /nonexistent/indexer-fetch") &&
+	ok(strstr(content("tree/config"), "/indexer-fetch\n") &&
 		   !strstr(content("tree/config"), "SECRET"),
 	   "  and a helper, but no secret");
+	ok(strstr(content("tree/own"), "\nusername=user\npassword=" TOKEN "\n"),
+	   "  which has user and password for the project's host");
+	ok(is_there("tree/other") && !*content("tree/other"), "  and for no other");
 	ok(strstr(content("tree/ssh"), "batchmode yes") || !sh("command -v ssh"),
 	   "  and a command that ssh understands");
 	is_int(build("", 0,
@@ -643,7 +648,8 @@ int main(void)
 {
 	pid_t keeper;
 
-	if (!mkdtemp(top))
+	program = realpath("indexer-fetch", NULL);
+	if (!program || !mkdtemp(top))
 		abort();
 	(void)snprintf(work, sizeof(work), "%s/work", top);
 	(void)snprintf(credentials, sizeof(credentials), "%s/credentials", top);
@@ -667,6 +673,7 @@ int main(void)
 	if (!sh("chmod -R u+rwX ."))
 		abort();
 	(void)kill(keeper, SIGKILL);
+	free(program);
 	ok(sh("rm -rf %s", top), "all is removed");
 	return tap_done();
 }
