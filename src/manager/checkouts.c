@@ -287,10 +287,11 @@ static int remove_gone(struct manager *manager, const char *name)
 	return r;
 }
 
-static int put_out_of_the_way(const struct manager *manager, const char *name)
+/* `gone` gets the name that it has then, behind its prefix. */
+static int put_out_of_the_way(const struct manager *manager, const char *name,
+			      char gone[ID128_TEXT_MAX])
 {
 	_cleanup_free_ char *from = checkout_path(manager, name), *to = NULL;
-	char gone[ID128_TEXT_MAX];
 	sd_id128_t id;
 	int r = sd_id128_randomize(&id);
 
@@ -307,7 +308,8 @@ static int put_out_of_the_way(const struct manager *manager, const char *name)
 static void drop(struct manager *manager, struct checkout_item *item)
 {
 	struct checkouts *checkouts = manager->checkouts;
-	int r = put_out_of_the_way(manager, item->key);
+	char gone[ID128_TEXT_MAX];
+	int r = put_out_of_the_way(manager, item->key, gone);
 
 	if (r < 0 && r != -ENOENT) {
 		log_warning("The checkout %s cannot be removed: %s", item->key, strerror(-r));
@@ -392,7 +394,7 @@ static void remove_next(struct manager *manager)
 		const char *name = startswith(file->d_name, GONE_PREFIX);
 
 		if (is_digits(file->d_name, REQUEST_SIZE) && !fetch_is_known(manager, file->d_name))
-			(void)put_out_of_the_way(manager, file->d_name);
+			(void)put_out_of_the_way(manager, file->d_name, gone);
 		else if (name && is_digits(name, REQUEST_SIZE))
 			memcpy(gone, name, sizeof(gone));
 	}
