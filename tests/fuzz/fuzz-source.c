@@ -18,18 +18,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_url(const char *url)
 {
-	static const char *const schemes[] = { "https://", "ssh://", "file:///" };
-	const char *rest = NULL;
-	size_t n;
+	const char *https = startswith(url, "https://"), *ssh = startswith(url, "ssh://");
+	const char *authority = https ? https : ssh ? ssh : "";
+	size_t n = strcspn(authority, "/");
 
-	for (size_t i = 0; i < ELEMENTSOF(schemes) && !rest; i++)
-		rest = startswith(url, schemes[i]);
-	assert(rest && rest[0] != '-');
+	assert(https || ssh || startswith(url, "file:///"));
 	for (const char *p = url; *p; p++)
 		assert(*p > ' ' && *p < 0x7f && *p != '?' && *p != '#');
-	n = strcspn(rest, "/");
-	assert(!memchr(rest, '@', n) || startswith(url, "ssh://"));
-	assert(!memmem(rest, n, "@-", 2));
+	assert(authority[0] != '-' && !memmem(authority, n, "@-", 2));
+	assert(!https || !memchr(authority, '@', n));
 }
 
 static void check_again(const struct source *source)
