@@ -87,7 +87,6 @@ int archive_fetch(struct job *job)
 				     "--no-same-permissions",
 				     "--no-overwrite-dir",
 				     "--delay-directory-restore",
-				     "--touch",
 				     NULL };
 	_cleanup_close_ int fd = open_archive(job);
 	char again[COMMIT_MAX];

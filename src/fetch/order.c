@@ -15,7 +15,8 @@
 #include "model/secret.h"
 #include "model/source-key.h"
 
-#define ORDER_SIZE_MAX (4 * 1024 * 1024)
+/* systemd passes no more on. */
+#define ORDER_SIZE_MAX (1024 * 1024)
 
 /* In a command for a shell, and in ssh's list of files, these bytes stand for themselves. */
 #define PLAIN_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-"
@@ -128,7 +129,7 @@ int order_load(const char *directory, order_t **ret, struct source *ret_source,
 	if (n < 0)
 		return (int)n;
 	if (n > ORDER_SIZE_MAX) {
-		*ret_problem = "it is larger than 4 MiB";
+		*ret_problem = "it is larger than 1 MiB";
 		return -EBADMSG;
 	}
 	return order_parse(data, (size_t)n, ret, ret_source, ret_problem);

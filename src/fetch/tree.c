@@ -64,7 +64,7 @@ struct settling {
 };
 
 /* A path in words; where it lies below the root of the tree. */
-static int refuse(const struct settling *settling, const FTSENT *entry, const char *words)
+static int reject(const struct settling *settling, const FTSENT *entry, const char *words)
 {
 	(void)snprintf(settling->problem, settling->size, "%s: %s", entry->fts_path, words);
 	return -EBADMSG;
@@ -84,14 +84,14 @@ static int check_link(const struct settling *settling, const FTSENT *entry)
 	fd = (int)syscall(SYS_openat2, settling->root, entry->fts_path, &how, sizeof(how));
 	if (fd >= 0 || errno == ENOENT || errno == ENOTDIR)
 		return 0;
-	return errno == EXDEV ? refuse(settling, entry, "a link that leads out of the archive")
-			      : refuse(settling, entry, strerror(errno));
+	return errno == EXDEV ? reject(settling, entry, "a link that leads out of the archive")
+			      : reject(settling, entry, strerror(errno));
 }
 
 static int drop(const struct settling *settling, const FTSENT *entry)
 {
 	if (settling->strict)
-		return refuse(settling, entry, "neither a file nor a directory nor a link");
+		return reject(settling, entry, "neither a file nor a directory nor a link");
 	return unlink(entry->fts_accpath) < 0 ? -errno : 0;
 }
 

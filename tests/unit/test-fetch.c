@@ -4,15 +4,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-#include <pthread.h>
+#include <arpa/inet.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
-#include "common/read.h"
 #include "common/util.h"
 #include "fetch/fetch.h"
 #include "fetch/order.h"
@@ -22,6 +22,7 @@
 #define TOKEN "ghp_0123456789abcdefSECRET"
 
 static char top[] = "/tmp/test-fetch.XXXXXX";
+static char *program; /* indexer-fetch, as it was built */
 static char work[64], credentials[64], journal[64], journal_file[64], home[64];
 
 /* Runs a script at the top; whether it succeeds. */
@@ -78,31 +79,34 @@ static mode_t mode(const char *name)
 }
 
 /* In journald's place: all that comes, one entry after the other. */
-static void *keep_journal(void *userdata)
+static void keep_journal(int fd)
 {
-	int fd = *(int *)userdata;
-	FILE *file = fopen(journal_file, "we");
-	char entries[256 * 1024];
+	FILE *file = fopen(journal_file, "ae"); /* it is emptied in between */
+	static char entries[256 * 1024];
 	ssize_t n;
 
 	while (file && (n = recv(fd, entries, sizeof(entries), 0)) >= 0) {
 		(void)fwrite(entries, 1, (size_t)n, file);
 		(void)fflush(file);
 	}
-	return NULL;
+	_exit(EXIT_FAILURE);
 }
 
-static void start_journal(void)
+static pid_t start_journal(void)
 {
-	static int fd;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	pthread_t thread;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
 
 	strcpy(address.sun_path, journal);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    pthread_create(&thread, NULL, keep_journal, &fd) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		abort();
+	pid = fork();
+	if (pid == 0)
+		keep_journal(fd);
+	if (pid < 0)
+		abort();
+	return pid;
 }
 
 static bool logged(const char *text)
@@ -116,11 +120,13 @@ static int carry_out(order_t *order)
 	const struct fetch_config config = {
 		.credentials = credentials,
 		.journal_socket = journal,
-		.program = "/nonexistent/indexer-fetch",
+		.program = program,
 	};
 	_cleanup_free_ uint8_t *data = NULL;
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[128];
+	int status;
+	pid_t pid;
 	size_t n;
 
 	if (!sh("chmod -R u+rwX work; rm -rf work; mkdir work; : >journal.txt"))
@@ -136,7 +142,14 @@ static int carry_out(order_t *order)
 	(void)indexerd__fetch__v1__fetch_order__pack(order, data);
 	if (fwrite(data, 1, n, file) != n || fflush(file) != 0)
 		abort();
-	return fetch_run(&config);
+	/* As in a unit: in a process of its own, which ends all that a build leaves behind. */
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		exit(fetch_run(&config));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		abort();
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* Takes it as a user would write it. */
@@ -417,16 +430,20 @@ static void test_builds(void)
 	ok(!startswith(content("result"), key), "  has another key");
 	is_int(build("", 0,
 		     "env >env; cat $HOME/../gitconfig >config; eval \"$GIT_SSH_COMMAND -G h\" "
-		     ">ssh",
+		     ">ssh; ask() { printf 'protocol=https\\nhost=%s\\n\\n' $1 | "
+		     "git credential fill; }; ask example >own; ! ask other >other",
 		     NULL),
 	       0, "its environment");
 	ok(strstr(content("tree/env"), "GIT_SSH_COMMAND=ssh ") &&
 		   strstr(content("tree/env"), "\nCI=1\n") &&
 		   !strstr(content("tree/env"), "NOTIFY_SOCKET"),
 	   "  has what git wants");
-	ok(strstr(content("tree/config"), "helper = /nonexistent/indexer-fetch") &&
+	ok(strstr(content("tree/config"), "/indexer-fetch\n") &&
 		   !strstr(content("tree/config"), "SECRET"),
 	   "  and a helper, but no secret");
+	ok(strstr(content("tree/own"), "\nusername=user\npassword=" TOKEN "\n"),
+	   "  which has user and password for the project's host");
+	ok(is_there("tree/other") && !*content("tree/other"), "  and for no other");
 	ok(strstr(content("tree/ssh"), "batchmode yes") || !sh("command -v ssh"),
 	   "  and a command that ssh understands");
 	is_int(build("", 0,
@@ -521,9 +538,118 @@ static void test_archives(void)
 	is_int(mode("tree/x"), 0755, "  loses them");
 }
 
+#define SSHD "/usr/sbin/sshd"
+
+static void stop_server(void)
+{
+	(void)sh("kill $(cat sshd.pid); while test -e sshd.pid; do sleep 0.01; done");
+}
+
+/* A server of ssh for this user on a port of its own; 0 where that cannot be. */
+static int start_server(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct passwd *user = getpwuid(geteuid());
+	int port;
+
+	if (access(SSHD, X_OK) < 0 || !user || access(user->pw_shell, X_OK) < 0 ||
+	    strstr(user->pw_shell, "nologin") || strstr(user->pw_shell, "false"))
+		return 0;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		abort();
+	port = ntohs(address.sin_port);
+	closep(&fd);
+	fd = -1;
+	if (!sh("for k in host user other; do ssh-keygen -q -t ed25519 -N '' -f $k.key; done\n"
+		"test $(id -u) != 0 || mkdir -p /run/sshd\n" SSHD
+		" -f /dev/null -p %d -h %s/host.key -o ListenAddress=127.0.0.1 -E sshd.log"
+		" -o PidFile=%s/sshd.pid -o AuthorizedKeysFile=%s/user.key.pub"
+		" -o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password\n"
+		"echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 host.key.pub)\" >known\n"
+		"echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 other.key.pub)\" >changed\n"
+		"cp user.key credentials/indexer.key; cp other.key credentials/indexer.other\n"
+		"chmod 600 credentials/*\n"
+		"for n in $(seq 500); do test ! -e sshd.pid || exit 0; sleep 0.02; done; exit 1",
+		port, top, top, top, port, port))
+		abort();
+	return port;
+}
+
+static int fetch_by_ssh(int port, const char *user, const char *project, const char *credential,
+			const char *known_hosts, const char *script)
+{
+	Indexerd__Fetch__V1__Command command = INDEXERD__FETCH__V1__COMMAND__INIT,
+				     *commands[] = { &command };
+	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script };
+	_cleanup_free_ char *text = NULL, *hosts = NULL;
+	_cleanup_source_ struct source source = {};
+	order_t order;
+
+	if (asprintf(&text, "ssh://%s@127.0.0.1:%d%s/%s%s%s", user, port, top, project,
+		     credential ? "?credential=" : "", credential ? credential : "") < 0 ||
+	    asprintf(&hosts, "%s/%s", top, known_hosts) < 0)
+		abort();
+	order = order_of(text, &source);
+	order.known_hosts = (char *[]){ (char *)"/nonexistent/known_hosts", hosts };
+	order.n_known_hosts = 2;
+	command.argv = argv;
+	command.n_argv = ELEMENTSOF(argv);
+	order.build = commands;
+	order.n_build = script ? 1 : 0;
+	order.build_dir = (char *)"";
+	return carry_out(&order);
+}
+
+/* A private project, whose build gets a private one, too. */
+static void test_ssh(void)
+{
+	const char *user = getpwuid(geteuid())->pw_name;
+	_cleanup_free_ char *script = NULL;
+	int port = start_server();
+
+	if (port == 0) {
+		ok(true, "by ssh # SKIP there is no sshd for this user");
+		return;
+	}
+	if (asprintf(&script, "git clone -q ssh://%s@127.0.0.1:%d%s/inner dependency", user, port,
+		     top) < 0)
+		abort();
+	is_int(fetch_by_ssh(port, user, "project", "indexer.key", "known", script), 0, "by ssh");
+	is_str(content("tree/file"), "two\n", "  its files");
+	is_str(content("tree/dependency/inner.txt"), "inner\n", "  and what its build fetches");
+	ok(!sh("grep -rqF -f user.key work"), "  the key is nowhere in it");
+	is_int(fetch_by_ssh(port, user, "project", "indexer.key", "known",
+			    "cat ../../credentials/*"),
+	       0, "a build that shows the key");
+	ok(logged("-----BEGIN") && sh("! sed -n 2p user.key | grep -qFf - journal.txt"),
+	   "  has it covered");
+	is_int(fetch_by_ssh(port, user, "project", "indexer.other", "known", NULL), 1,
+	       "another key");
+	ok(strstr(content("error"), "Permission denied"), "  is told: %s", content("error"));
+	is_int(fetch_by_ssh(port, user, "project", NULL, "known", NULL), 1, "no key");
+	ok(strstr(content("error"), "Permission denied"), "  is told");
+	is_int(fetch_by_ssh(port, user, "project", "indexer.token", "known", NULL), 1, "a token");
+	ok(strstr(content("error"), "indexer.token cannot be used: it is no private key"),
+	   "  is told");
+	is_int(fetch_by_ssh(port, user, "project", "indexer.key", "unknown", NULL), 1,
+	       "a host that is not known");
+	ok(strstr(content("error"), "Host key verification failed"), "  is told");
+	is_int(fetch_by_ssh(port, user, "project", "indexer.key", "changed", NULL), 1,
+	       "a host with another key");
+	ok(strstr(content("error"), "Host key verification failed"), "  is told");
+	stop_server();
+}
+
 int main(void)
 {
-	if (!mkdtemp(top))
+	pid_t keeper;
+
+	program = realpath("indexer-fetch", NULL);
+	if (!program || !mkdtemp(top))
 		abort();
 	(void)snprintf(work, sizeof(work), "%s/work", top);
 	(void)snprintf(credentials, sizeof(credentials), "%s/credentials", top);
@@ -535,7 +661,7 @@ int main(void)
 	make_repositories();
 	if (!sh("printf %%s 'user:" TOKEN "' >credentials/indexer.token"))
 		abort();
-	start_journal();
+	keeper = start_journal();
 	test_refs();
 	test_form();
 	test_known();
@@ -543,8 +669,11 @@ int main(void)
 	test_hostile();
 	test_builds();
 	test_archives();
+	test_ssh();
 	if (!sh("chmod -R u+rwX ."))
 		abort();
+	(void)kill(keeper, SIGKILL);
+	free(program);
 	ok(sh("rm -rf %s", top), "all is removed");
 	return tap_done();
 }
