@@ -142,7 +142,7 @@ setsid sleep 1000 &
 	assert.match(all, /cannot open directory '\/var\/cache\/indexerd'|cannot access '\/var\/cache\/indexerd/);
 	assert.equal(sh('pgrep -f "sleep 1000"').stdout, '');
 	for (const key of fs.readdirSync(CACHE).filter((name) => name.length === 64))
-		assert.equal(sh(`cat ${CACHE}/${key}/tree/main.sh`).stdout.startsWith('#!'), true);
+		assert.notEqual(sh(`cat ${CACHE}/${key}/tree/main.sh`).stdout, 'x\n');
 	assert.equal(['/srv/x', '/etc/x', '/run/indexerd/x'].some((file) => fs.existsSync(file)), false);
 
 	// What it leaves in the place of its project is looked at, not followed.
@@ -160,7 +160,7 @@ test('archives are unpacked once, and stay what they were', async () => {
 		await create(id, { project_source: file, project_dir: 'top' });
 		const { status } = await settled(id, 'STATE_RUNNING');
 		await said(id, 'out of an archive');
-		assert.equal(status.message, `of commit ${crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex')}`);
+		assert.equal(status.message, `of the archive ${crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex')}`);
 	}
 
 	// Replaced by another one: what there is goes on, and what was lost is not made up.
@@ -221,5 +221,5 @@ X`);
 		assert.match(error.message, /STATE_FAILED/);
 	});
 	// A link that leads out is a link; a script behind it is refused.
-	await failed('leads', { runtime: 'exec', script: 'out', project_source: pack('leads', "link('out', '/bin/true')") }, /outside of/);
+	await failed('leads', { runtime: 'exec', script: 'out', project_source: pack('leads', "link('out', '/bin/true')") }, /leads out|outside of/);
 });
