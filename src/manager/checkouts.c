@@ -250,7 +250,8 @@ static void mark_used(struct manager *manager)
 
 		mark(checkouts, checkout->key);
 		/* An update has another one while the process still has this. */
-		mark(checkouts, entry->running_key);
+		if (entry->operation != OPERATION_NONE || unit_state_is_live(&entry->unit))
+			mark(checkouts, entry->running_key);
 		if (!isempty(checkout->commit) && isempty(checkout->key))
 			mark_plain(manager, entry->row.definition);
 		if (entry->fetch)
@@ -430,6 +431,11 @@ void checkouts_sweep_later(struct manager *manager)
 
 	if (r < 0)
 		log_error("No timer for checkouts: %s", strerror(-r));
+}
+
+void checkouts_lost(struct manager *manager)
+{
+	manager->checkouts->removing[0] = '\0';
 }
 
 void checkouts_removed(struct manager *manager, const char *unit)

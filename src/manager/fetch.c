@@ -422,6 +422,7 @@ void fetches_lost(struct manager *manager)
 {
 	for (struct fetch *fetch = manager->fetches; fetch; fetch = fetch->next)
 		fetch->pinned = false;
+	checkouts_lost(manager);
 }
 
 void fetches_resync(struct manager *manager)

@@ -78,6 +78,8 @@ int checkout_publish(struct manager *manager, const char *request,
 		     const struct fetch_result *result);
 /* Something is used no more, or a fetch has ended: what nobody uses is removed, by and by. */
 void checkouts_sweep_later(struct manager *manager);
+/* No unit of theirs will be heard of. */
+void checkouts_lost(struct manager *manager);
 /* A unit of theirs has ended. */
 void checkouts_removed(struct manager *manager, const char *unit);
 

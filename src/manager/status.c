@@ -146,7 +146,9 @@ static const char *entry_message(const struct entry *entry, const struct status 
 	if (status->state == STATE_STARTING && entry->fetch)
 		return fetch_text(entry->fetch);
 	if (status->state == STATE_RUNNING && *entry->row.definition->checkout.commit) {
-		(void)snprintf(buffer, MESSAGE_MAX, "of commit %s",
+		(void)snprintf(buffer, MESSAGE_MAX, "%s %s",
+			       entry->row.definition->project_source[0] == '/' ? "of the archive"
+									       : "of commit",
 			       entry->row.definition->checkout.commit);
 		return buffer;
 	}

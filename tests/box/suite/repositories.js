@@ -49,7 +49,7 @@ function repository(files) {
 async function ssh() {
 	run(`rm -rf ${SSHD} && mkdir -p ${SSHD} /run/sshd /etc/credstore && chmod 755 ${SSHD}`);
 	run('id git >/dev/null 2>&1 || useradd -m -s /usr/bin/git-shell git');
-	run('usermod -p "*" git');
+	run('usermod -p "*" git && git config -f ~git/.gitconfig safe.directory "*"');
 	for (const name of ['host', 'deploy', 'stranger'])
 		run(`ssh-keygen -q -t ed25519 -N '' -C ${name} -f ${SSHD}/${name}`);
 	fs.copyFileSync(`${SSHD}/deploy.pub`, `${SSHD}/authorized_keys`);
@@ -71,10 +71,7 @@ async function ssh() {
 	later(() => fs.rmSync('/etc/indexerd/known_hosts', { force: true }));
 	return {
 		known, key, port: PORT,
-		url: (repo) => {
-			run(`chown -R git: ${repo.path}`);
-			return `ssh://git@127.0.0.1:${PORT}${repo.path}`;
-		},
+		url: (repo) => `ssh://git@127.0.0.1:${PORT}${repo.path}`,
 	};
 }
 
