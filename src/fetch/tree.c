@@ -9,13 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "common/cleanup.h"
 #include "common/util.h"
+#include "fetch/link.h"
 
 #define BLOCK_BYTES 512
 
@@ -70,22 +69,14 @@ static int reject(const struct settling *settling, const FTSENT *entry, const ch
 	return -EBADMSG;
 }
 
-/* Whether a link leads to a place below the root, or to none. */
+/* A link into nothing is left alone, as git has some. */
 static int check_link(const struct settling *settling, const FTSENT *entry)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-	_cleanup_close_ int fd = -1;
+	int r = settling->strict ? link_follow(settling->root, entry->fts_path) : 0;
 
-	if (!settling->strict)
-		return 0;
-	fd = (int)syscall(SYS_openat2, settling->root, entry->fts_path, &how, sizeof(how));
-	if (fd >= 0 || errno == ENOENT || errno == ENOTDIR)
-		return 0;
-	return errno == EXDEV ? reject(settling, entry, "a link that leads out of the archive")
-			      : reject(settling, entry, strerror(errno));
+	if (r == LINK_LEAVES)
+		return reject(settling, entry, "a link that leads out of the archive");
+	return r < 0 ? reject(settling, entry, strerror(-r)) : 0;
 }
 
 static int drop(const struct settling *settling, const FTSENT *entry)

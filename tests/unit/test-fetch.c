@@ -492,6 +492,9 @@ static void test_archives(void)
 		"echo x >bad/x; tar -C bad/d -Pczf dots.tar.gz ../x\n"
 		"tar -Pczf absolute.tar.gz %s/bad/x\n"
 		"tar -C bad -czf through.tar.gz --transform 's,^x$,root/owned,' root x\n"
+		"ln -s loop bad/loop; tar -C bad -czf loop.tar.gz loop\n"
+		"ln -s .././x bad/d/to-x; ln -s d/to-x bad/two; ln -s d/none/../../.. bad/none\n"
+		"tar -C bad -czf good.tar.gz d/to-x two none x\n"
 		"echo garbage >garbage.tar.gz; mkdir dir.tar.gz\n"
 		"chmod 4755 bad/x; tar -C bad -czf suid.tar.gz x",
 		top))
@@ -520,6 +523,10 @@ static void test_archives(void)
 	ok(strstr(content("error"), "root: a link that leads out"), "  is told");
 	is_int(fetch("%s/round.tar.gz", top), 1, "a link that leads out by another one");
 	ok(strstr(content("error"), "round: a link that leads out"), "  is told");
+	is_int(fetch("%s/loop.tar.gz", top), 1, "a link to itself");
+	ok(strstr(content("error"), "loop: Too many levels"), "  is told");
+	is_int(fetch("%s/good.tar.gz", top), 0, "links within it");
+	ok(sh("test work/tree/d/to-x -ef work/tree/x && test -L work/tree/none"), "  are kept");
 	is_int(fetch("%s/fifo.tar.gz", top), 1, "a pipe");
 	ok(strstr(content("error"), "fifo: neither a file"), "  is told");
 	is_int(fetch("%s/dots.tar.gz", top), 1, "a member above");
