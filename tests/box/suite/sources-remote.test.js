@@ -7,7 +7,8 @@
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const { assert, call, later, lines, project, refused, run, served, sh, test, unit, until } = require('./lib');
-const { GIT, repository, ssh } = require('./repositories');
+const { configure } = require('./people');
+const { repository, ssh } = require('./repositories');
 
 const CACHE = '/var/cache/indexerd';
 const SLEEPER = '#!/bin/sh\necho here\nexec sleep infinity\n';
@@ -217,9 +218,8 @@ X`);
 	await settled('absolute', 'STATE_RUNNING');
 	assert.equal(sh(`find / -xdev -name escaped -not -path '${CACHE}/*'`).stdout, '');
 	await failed('cut', { project_source: (fs.writeFileSync('/srv/archives/cut.tar.gz', run('head -c 200 /dev/zero | gzip -c | base64 -w0')), '/srv/archives/cut.tar.gz') }, /cannot be fetched/);
-	await failed('bomb', { project_source: pack('bomb', "file('z', bytes(300 << 20))") }, /./).catch((error) => {
-		assert.match(error.message, /STATE_FAILED/);
-	});
+	await configure('[Source]\nMaxMiB=16\n');
+	await failed('bomb', { project_source: pack('bomb', "file('z', bytes(300 << 20))") }, /cannot be fetched: .*16/s);
 	// A link that leads out is a link; a script behind it is refused.
 	await failed('leads', { runtime: 'exec', script: 'out', project_source: pack('leads', "link('out', '/bin/true')") }, /leads out|outside of/);
 });
