@@ -82,8 +82,8 @@ const struct option_row indexer_option_rows[] = {
 	{ "etag", 0, "ETAG", take_string, AT(etag), NULL,
 	  "change only the definition that has this etag", "indexer.etag" },
 
-	{ "project-source", 0, "DIR", take_string, AT(project_source), NULL,
-	  "root directory of the project", "indexer.project_source" },
+	{ "project-source", 0, "SOURCE", take_string, AT(project_source), NULL,
+	  "root directory of the project, an archive, or a URL of git", "indexer.project_source" },
 	{ "project-dir", 0, "DIR", take_string, AT(project_dir), NULL,
 	  "the project's directory in it", "indexer.project_dir" },
 	{ "script", 0, "SCRIPT", take_string, AT(script), NULL,

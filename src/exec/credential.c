@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/util.h"
 #include "exec/credential.h"
-#include "exec/read.h"
+#include "common/read.h"
 #include "model/secret.h"
 
 /* systemd leaves out one that it does not find. */

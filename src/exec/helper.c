@@ -13,9 +13,9 @@
 #include "exec/helper.h"
 #include "common/journal-socket.h"
 #include "exec/keeper.h"
-#include "exec/native.h"
+#include "lines/native.h"
 #include "exec/pump.h"
-#include "exec/sink.h"
+#include "lines/sink.h"
 #include "exec/tries.h"
 
 /* Three pipes: the streams' and the status's. */

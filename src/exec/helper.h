@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "exec/format.h"
+#include "lines/format.h"
 #include "model/progress_pattern.h"
 
 /* The program's ends of the pipes to the helper; all are close-on-exec. */

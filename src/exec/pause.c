@@ -12,8 +12,8 @@
 
 #include "common/journal-socket.h"
 #include "common/util.h"
-#include "exec/complaint.h"
-#include "exec/notify.h"
+#include "lines/complaint.h"
+#include "common/notify.h"
 #include "exec/pause.h"
 #include "model/backoff.h"
 

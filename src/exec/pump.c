@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 
 #include "common/util.h"
-#include "exec/notify.h"
+#include "common/notify.h"
 #include "exec/pump.h"
-#include "exec/sink.h"
-#include "exec/splitter.h"
+#include "lines/sink.h"
+#include "lines/splitter.h"
 #include "exec/tracker.h"
 #include "model/exit.h"
 #include "model/level.h"

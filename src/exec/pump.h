@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "exec/format.h"
+#include "lines/format.h"
 #include "model/progress_pattern.h"
 
 struct pump_config {

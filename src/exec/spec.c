@@ -9,9 +9,9 @@
 #include <fcntl.h>
 
 #include "common/util.h"
-#include "exec/format.h"
-#include "exec/native.h"
-#include "exec/read.h"
+#include "lines/format.h"
+#include "lines/native.h"
+#include "common/read.h"
 #include "exec/spec.h"
 #include "model/id.h"
 #include "model/secret.h"

@@ -24,6 +24,11 @@
 #define LOG_RATE_DEFAULT_BURST	  1000000
 #define CLEAR_TIMEOUT_DEFAULT_SEC 5
 #define FILE_SIZE_MAX		  65536
+#define FETCHES_DEFAULT		  4
+#define FETCH_TIMEOUT_DEFAULT_SEC 900
+#define FETCH_TASKS_DEFAULT	  512
+#define KEEP_UNUSED_DEFAULT_SEC	  3600
+#define MIB			  (1024ULL * 1024)
 
 int config_read_text(char *text, size_t size, const char *path, struct config *config)
 {
@@ -163,6 +168,16 @@ static int read_drop_ins(struct config *config)
 	return r;
 }
 
+static const struct source_config source_config_default = {
+	.max_fetches = FETCHES_DEFAULT,
+	.limits = { .timeout_usec = FETCH_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC,
+		    .memory_max_bytes = 2048 * MIB,
+		    .tasks_max = FETCH_TASKS_DEFAULT },
+	.max_bytes = 4096 * MIB,
+	.cache_max_bytes = 32768 * MIB,
+	.keep_unused_usec = KEEP_UNUSED_DEFAULT_SEC * USEC_PER_SEC,
+};
+
 void config_init(struct config *config)
 {
 	*config = (struct config){ .max_indexers = MAX_INDEXERS_DEFAULT,
@@ -174,7 +189,8 @@ void config_init(struct config *config)
 				   .limits = rpc_limits_default,
 				   .secrets = secret_rules_default,
 				   .persistence = { .backend = BACKEND_FS },
-				   .clear_timeout_usec = CLEAR_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC };
+				   .clear_timeout_usec = CLEAR_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC,
+				   .source = source_config_default };
 }
 
 void config_clear(struct config *config)

@@ -27,6 +27,7 @@ struct config {
 	struct persistence persistence; /* owned */
 	char *abandoned;		/* addresses with blanks between; owned, or NULL */
 	uint64_t clear_timeout_usec;
+	struct source_config source; /* without its paths */
 	char persistence_where[512]; /* file and line of the key of [Persistence] that was last */
 };
 

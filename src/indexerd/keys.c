@@ -22,11 +22,15 @@
 /* A connection is two descriptors, and the unit has LimitNOFILE=32768. */
 #define MAX_CONNECTIONS_MOST 12000
 #define DAY_SEC		     86400
+#define MIB_MOST	     (1ULL << 30)
+#define TASKS_MOST	     4194304 /* the kernel's own highest pid_max */
 #define WHERE_MAX	     512
 
 enum type {
 	TYPE_UNSIGNED,
 	TYPE_SIZE,
+	TYPE_NUMBER,  /* a uint64_t as it is, */
+	TYPE_MIB,     /* or of bytes, */
 	TYPE_SECONDS, /* a uint64_t of microseconds, */
 	TYPE_RATE,    /* or one of a rate limit's, where 0 is none */
 	TYPE_LEVEL,
@@ -84,6 +88,13 @@ static const struct key keys[] = {
 	{ "Persistence", "Credential", TYPE_CREDENTIAL, AT(persistence.credential) },
 	{ "Persistence", "TimeoutSec", TYPE_SECONDS, AT(clear_timeout_usec), 1, 60 },
 	{ "Persistence", "Abandoned", TYPE_ADDRESSES, AT(abandoned) },
+	{ "Source", "MaxFetches", TYPE_SIZE, AT(source.max_fetches), 1, 64 },
+	{ "Source", "TimeoutSec", TYPE_SECONDS, AT(source.limits.timeout_usec), 1, DAY_SEC },
+	{ "Source", "MemoryMaxMiB", TYPE_MIB, AT(source.limits.memory_max_bytes), 16, MIB_MOST },
+	{ "Source", "TasksMax", TYPE_NUMBER, AT(source.limits.tasks_max), 8, TASKS_MOST },
+	{ "Source", "MaxMiB", TYPE_MIB, AT(source.max_bytes), 1, MIB_MOST },
+	{ "Source", "CacheMaxMiB", TYPE_MIB, AT(source.cache_max_bytes), 1, MIB_MOST },
+	{ "Source", "KeepUnusedSec", TYPE_SECONDS, AT(source.keep_unused_usec), 0, 366 * DAY_SEC },
 	{ "Secrets", "Credentials", TYPE_PATTERNS, AT(secrets.credentials) },
 	{ "Secrets", "Redact", TYPE_PATTERNS, AT(secrets.redact) },
 	{ "Access", "Users", TYPE_USERS, AT(rules.users), .given = AT(rules.users_given) },
@@ -122,6 +133,10 @@ static int set_number(const struct key *key, const char *value, void *target)
 		*(unsigned *)target = (unsigned)n;
 	else if (key->type == TYPE_SIZE)
 		*(size_t *)target = (size_t)n;
+	else if (key->type == TYPE_NUMBER)
+		*(uint64_t *)target = n;
+	else if (key->type == TYPE_MIB)
+		*(uint64_t *)target = n << 20;
 	else if (key->type == TYPE_RATE)
 		*(uint64_t *)target = log_rate_interval(n);
 	else
@@ -203,6 +218,8 @@ static int set(const struct key *key, const char *value, const char *where, stru
 	switch (key->type) {
 	case TYPE_UNSIGNED:
 	case TYPE_SIZE:
+	case TYPE_NUMBER:
+	case TYPE_MIB:
 	case TYPE_SECONDS:
 	case TYPE_RATE:
 		return set_number(key, value, target);
@@ -238,6 +255,8 @@ static void log_wanted(const struct key *key, const char *where)
 	switch (key->type) {
 	case TYPE_UNSIGNED:
 	case TYPE_SIZE:
+	case TYPE_NUMBER:
+	case TYPE_MIB:
 	case TYPE_SECONDS:
 	case TYPE_RATE:
 		log_error("%s: %s= wants a number%s from %llu to %llu", where, key->name,

@@ -207,6 +207,7 @@ static int setup(struct daemon *daemon)
 		.abandoned = daemon->config.abandoned,
 		.clear_socket = CLEAR_SOCKET,
 		.clear_timeout_usec = daemon->config.clear_timeout_usec,
+		.source = daemon->config.source,
 		.secrets = &daemon->config.secrets,
 	};
 	struct rpc_server_config server = {
@@ -218,6 +219,8 @@ static int setup(struct daemon *daemon)
 	const struct journal_source source = { .log_namespace = daemon->config.log.log_namespace };
 	int r = journal_catch_bus_errors();
 
+	manager.source.cache_dir = "/var/cache/indexerd";
+	manager.source.fetch_path = PKGLIBEXECDIR "/indexer-fetch";
 	r = r < 0 ? r : journal_catch_aborts();
 	r = r < 0 ? r : setup_event(daemon);
 	r = r < 0 ? r : journal_new(&source, &daemon->journal);

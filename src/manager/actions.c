@@ -9,7 +9,7 @@
 
 #include "common/log.h"
 #include "journal/journal.h"
-#include "manager/private.h"
+#include "manager/source.h"
 #include "model/names.h"
 #include "systemd/state-directory.h"
 
@@ -286,6 +286,7 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 {
 	const struct manager *manager = entry->manager;
 	const struct definition *definition = entry->row.definition;
+	const char *source = *definition->checkout.key ? PROJECT_TREE : NULL;
 	_cleanup_(kv_list_clear) struct kv_list state = {};
 	const struct runtime *runtime;
 	int r;
@@ -300,8 +301,9 @@ static int make_spec(struct entry *entry, struct refusal *refusal)
 	r = secrets_check_allowed(manager, definition, refusal);
 	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
-		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
-					  &state, &entry->spec.data, &entry->spec.size, refusal);
+		      : runtime_make_spec(runtime, definition, source,
+					  manager->config.runner_address, &state, &entry->spec.data,
+					  &entry->spec.size, refusal);
 }
 
 static int write_spec(struct entry *entry, struct refusal *refusal)
@@ -345,7 +347,8 @@ static int send_start(struct entry *entry)
 	const struct definition *definition = entry->row.definition;
 	const struct runtime *runtime = runtime_set_find(manager->runtimes, definition->runtime);
 	_cleanup_(kv_list_clear) struct kv_list plain = {}, encrypted = {};
-	_cleanup_free_ char *description = NULL, *credential = NULL;
+	_cleanup_free_ char *description = NULL, *credential = NULL, *checkout = NULL;
+	const char *key = definition->checkout.key;
 	char unit[UNIT_MAX_SIZE], lineage[LINEAGE_MAX], slice[SLICE_MAX_SIZE];
 	struct unit_plan plan = {
 		.kind = entry->operation == OPERATION_HOLD ? UNIT_PLAN_HOLD : UNIT_PLAN_RUN,
@@ -376,7 +379,10 @@ static int send_start(struct entry *entry)
 	if (!credential || asprintf(&description, "Indexer %s (%s)", definition->id,
 				    runtime ? runtime_description(runtime) : "clearing") < 0)
 		return -ENOMEM;
+	if (*key && !(checkout = checkout_path(manager, key)))
+		return -ENOMEM;
 	plan.description = description;
+	plan.checkout = checkout;
 	plan.credential_path = credential;
 	if (runtime)
 		plan.settings = runtime_settings(runtime, &plan.n_settings);
@@ -411,6 +417,7 @@ static void start(struct entry *entry, enum operation operation)
 	entry->loaded = false;
 	entry->retried = false;
 	entry->starting_run = entry->row.run;
+	memcpy(entry->running_key, entry->row.definition->checkout.key, sizeof(entry->running_key));
 	entry_operation_begin(entry, operation);
 	r = operation == OPERATION_START ? tree_prepare(entry) : 1;
 	if (r > 0)
@@ -422,15 +429,19 @@ static void start(struct entry *entry, enum operation operation)
 static void act_start(struct entry *entry)
 {
 	_cleanup_refusal_ struct refusal refusal = {};
+	bool ready = false;
 	int r;
 
 	if (!systemd_is_connected(entry->manager->systemd))
 		return; /* decided anew when it is back */
-	r = write_spec(entry, &refusal);
+	r = source_prepare(entry, &ready, &refusal);
+	if (r == 0 && !ready)
+		return; /* decided anew when a step is done */
+	r = r != 0 ? r : write_spec(entry, &refusal);
 	if (r == REFUSED)
 		entry_note_start_failed(entry, refusal.message);
 	else if (r < 0)
-		entry_operation_failed(entry, "its credential cannot be written", strerror(-r));
+		entry_operation_failed(entry, "its start cannot be prepared", strerror(-r));
 	else
 		start(entry, OPERATION_START);
 }
@@ -564,6 +575,7 @@ static void act_remove(struct entry *entry)
 	entry_drop(entry);
 	if (parent)
 		entry_queue(parent);
+	checkouts_sweep_later(manager);
 	if (manager->removed)
 		manager->removed(uid, manager->removed_userdata);
 }

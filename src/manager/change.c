@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "common/log.h"
-#include "manager/private.h"
+#include "manager/source.h"
 #include "model/validate.h"
 
 /* Writes down what is wanted, on disk first. */
@@ -23,6 +23,8 @@ static int want(struct entry *entry, bool halted, uint64_t run)
 		return r;
 	row->halted = halted;
 	row->run = run;
+	if (halted)
+		entry_leave_fetch(entry);
 	row->stopped &= halted;
 	entry_decide_anew(entry);
 	return 0;
@@ -33,6 +35,8 @@ static bool is_started(const struct entry *entry)
 {
 	if (entry->row.halted)
 		return false;
+	if (entry->fetch)
+		return true;
 	if (entry->operation == OPERATION_START)
 		return entry->starting_run == entry->row.run;
 	return entry_presence(entry) == UNIT_LIVE && entry_is_current(entry) &&
@@ -44,7 +48,7 @@ static bool is_halted(const struct entry *entry)
 {
 	enum unit_presence presence = entry_presence(entry);
 
-	return entry->row.halted && entry->operation == OPERATION_NONE &&
+	return entry->row.halted && entry->operation == OPERATION_NONE && !entry->fetch &&
 	       (presence == UNIT_ABSENT || presence == UNIT_IDLE || presence == UNIT_FAILED);
 }
 
@@ -54,7 +58,7 @@ static int start(struct entry *entry, manager_done *done, void *userdata)
 
 	if (!is_started(entry))
 		r = want(entry, false, entry->row.run + 1);
-	else if (entry->operation == OPERATION_NONE) {
+	else if (entry->operation == OPERATION_NONE && !entry->fetch) {
 		manager_publish(entry->manager);
 		done(NULL, entry->view, userdata);
 		return 0;
@@ -145,6 +149,7 @@ static int replace(struct entry *entry, struct change *change)
 	struct registry_row *row = &entry->row;
 	int r;
 
+	entry_leave_fetch(entry); /* of the definition before */
 	change->next->generation++;
 	change->next->update_time = now_usec(CLOCK_REALTIME);
 	r = write_change(entry, change);
@@ -188,6 +193,32 @@ static int check_tree(const struct definition *base, const struct definition *ne
 	return definition_validate_tree(next, refusal);
 }
 
+/* As of a new one: what a project is to be fetched for first is chosen when it is there. */
+static int choose(const struct entry *entry, const struct entry *caller, struct definition *next,
+		  bool renew, bool *ret_later, struct refusal *refusal)
+{
+	const struct manager *manager = entry->manager;
+	const struct definition *base = entry->row.definition;
+	bool same = streq(base->project_source, next->project_source), fetched;
+	_cleanup_free_ char *checkout = NULL;
+	int r = source_check(manager, same ? NULL : caller, next, &fetched, refusal);
+
+	if (r != 0)
+		return r;
+	source_follow_update(base, next, renew);
+	if (!checkout_is_there(manager, next->checkout.key))
+		next->checkout.key[0] = '\0';
+	r = source_checkout(manager, next, &checkout);
+	if (r == 0 && (!fetched || checkout))
+		r = runtime_choose(manager->runtimes, next, checkout, refusal);
+	if (r == 0 && fetched)
+		source_follow_update(base, next, renew);
+	*ret_later = fetched && isempty(next->checkout.key);
+	if (r == 0 && *ret_later)
+		r = runtime_check_unfetched(manager->runtimes, next, refusal);
+	return r;
+}
+
 /* The definition that follows, checked as far as it differs; NONE where it does not. */
 static int make_next(const struct entry *entry, const struct entry *caller,
 		     const struct update *update, struct change *change,
@@ -195,19 +226,22 @@ static int make_next(const struct entry *entry, const struct entry *caller,
 {
 	_cleanup_(definition_unrefp) struct definition *next = NULL;
 	const struct definition *base = entry->row.definition;
+	bool later = false;
 	int r = update_apply(update, base, &next, refusal);
 
 	r = r != 0 ? r : inherit_project(next, entry->parent);
 	r = r != 0 ? r : definition_validate(next, refusal);
 	r = r != 0 ? r : check_tree(base, next, caller, refusal);
 	/* Before they are compared: a choice that comes out as before is no change. */
-	r = r != 0 ? r : runtime_choose(entry->manager->runtimes, next, refusal);
+	r = r != 0 ? r : choose(entry, caller, next, update->renew_source, &later, refusal);
 	if (r != 0)
 		return r;
 	*difference = definition_compare(base, next);
+	if (!streq(base->checkout.commit, next->checkout.commit))
+		*difference = DIFFERENCE_INSIDE; /* it is fetched anew */
 	if (*difference == DIFFERENCE_INSIDE)
 		r = secrets_check(entry->manager, caller, base, next, refusal);
-	if (r == 0 && *difference == DIFFERENCE_INSIDE)
+	if (r == 0 && *difference == DIFFERENCE_INSIDE && !later)
 		r = make_ready(entry->manager, next, &change->spec, refusal);
 	if (r == 0)
 		change->next = TAKE(next);

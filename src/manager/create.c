@@ -7,7 +7,7 @@
 #include <systemd/sd-id128.h>
 
 #include "common/log.h"
-#include "manager/private.h"
+#include "manager/source.h"
 #include "model/validate.h"
 
 /* An existing indexer is the answer, as it is. */
@@ -59,6 +59,7 @@ int inherit_project(struct definition *definition, const struct entry *parent)
 	if (!parent || !isempty(definition->project_source) || !isempty(definition->project_dir))
 		return 0;
 	r = string_set(&definition->project_source, parent->row.definition->project_source);
+	definition->checkout = parent->row.definition->checkout;
 	return r < 0 ? r
 		     : string_set(&definition->project_dir, parent->row.definition->project_dir);
 }
@@ -83,14 +84,57 @@ int make_ready(const struct manager *manager, struct definition *definition, str
 	       struct refusal *refusal)
 {
 	_cleanup_(kv_list_clear) struct kv_list state = {};
+	_cleanup_free_ char *checkout = NULL;
 	const struct runtime *runtime;
-	int r = runtime_resolve(manager->runtimes, definition, &runtime, refusal);
+	int r = source_checkout(manager, definition, &checkout);
 
+	r = r != 0 ? r
+		   : runtime_resolve(manager->runtimes, definition, checkout, &runtime, refusal);
 	r = r != 0 ? r : persistence_choose(manager, runtime, definition);
 	r = r != 0 ? r : persistence_variables(runtime, definition, &state, refusal);
 	return r != 0 ? r
-		      : runtime_make_spec(runtime, definition, manager->config.runner_address,
-					  &state, &ret->data, &ret->size, refusal);
+		      : runtime_make_spec(runtime, definition, checkout ? PROJECT_TREE : NULL,
+					  manager->config.runner_address, &state, &ret->data,
+					  &ret->size, refusal);
+}
+
+/* A child of another runtime than its parent's may have to be built in another way. */
+static int choose_in_checkout(const struct manager *manager, struct definition *definition,
+			      const struct entry *parent, struct refusal *refusal)
+{
+	_cleanup_free_ char *checkout = NULL;
+	int r = source_checkout(manager, definition, &checkout);
+
+	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, checkout, refusal);
+	if (r == 0 && checkout && !streq(definition->runtime, parent->row.definition->runtime))
+		definition->checkout.key[0] = '\0';
+	return r;
+}
+
+/*
+ * What is left open by the request; of a project that is to be fetched yet it is chosen when it is
+ * there, and then the spec is made.
+ */
+static int choose(struct manager *manager, const struct entry *caller, const struct entry *parent,
+		  struct definition *definition, bool *ret_later, struct refusal *refusal)
+{
+	bool inherits =
+		parent && isempty(definition->project_source) && isempty(definition->project_dir);
+	bool fetched;
+	int r = inherit_project(definition, parent);
+
+	r = r != 0 ? r
+		   : source_check(manager, inherits ? NULL : caller, definition, &fetched, refusal);
+	if (r != 0)
+		return r;
+	if (fetched && !checkout_is_there(manager, definition->checkout.key))
+		definition->checkout.key[0] = '\0';
+	if (!fetched || *definition->checkout.key)
+		r = choose_in_checkout(manager, definition, parent, refusal);
+	*ret_later = fetched && isempty(definition->checkout.key);
+	if (r == 0 && *ret_later)
+		r = runtime_check_unfetched(manager->runtimes, definition, refusal);
+	return r;
 }
 
 static int add_new(struct manager *manager, struct definition *definition, struct spec *spec,
@@ -121,20 +165,23 @@ static int create_new(struct manager *manager, const struct entry *caller,
 {
 	_cleanup_(spec_clear) struct spec spec = {};
 	struct entry *parent = NULL, *entry;
+	bool later = false;
 	int r = check_ready(manager, refusal);
 
 	r = r != 0 ? r : check_parent(manager, caller, definition, &parent, refusal);
 	r = r != 0 ? r : definition_validate_tree(definition, refusal);
 	r = r != 0 ? r : check_quotas(manager, definition, parent, refusal);
-	r = r != 0 ? r : inherit_project(definition, parent);
-	r = r != 0 ? r : runtime_choose(manager->runtimes, definition, refusal);
+	r = r != 0 ? r : choose(manager, caller, parent, definition, &later, refusal);
 	r = r != 0 ? r : secrets_check(manager, caller, NULL, definition, refusal);
 	r = r != 0 ? r : set_server_fields(definition);
-	r = r != 0 ? r : make_ready(manager, definition, &spec, refusal);
+	if (r == 0 && !later)
+		r = make_ready(manager, definition, &spec, refusal);
 	r = r != 0 ? r : add_new(manager, definition, &spec, &entry, refusal);
 	if (r != 0)
 		return r;
-	log_info("indexers/%s is created, runtime %s", definition->id, definition->runtime);
+	log_info("indexers/%s is created, runtime %s", definition->id,
+		 isempty(definition->runtime) ? "chosen when its project is there"
+					      : definition->runtime);
 	entry_refresh(entry);
 	entry_queue_first(entry);
 	return waiter_add(entry, CALL_SETTLE, done, userdata);

@@ -99,6 +99,8 @@ static bool is_needed(const struct manager *manager, const char *name)
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		const struct registry_row *row = &manager->entries[i]->row;
 
+		if (streq(row->fetch, uid)) /* the order of a fetch, which has one run */
+			return true;
 		if (streq(row->definition->uid, uid))
 			return run == row->started_run || run == row->run;
 	}

@@ -53,6 +53,7 @@ static void tombstone_subtree(struct manager *manager, struct entry *root)
 		if (!entry_is_within(entry, root))
 			continue;
 		entry->row.tombstone = true;
+		entry_leave_fetch(entry);
 		refuse_others(entry);
 		entry_decide_anew(entry);
 	}

@@ -114,7 +114,7 @@ static enum action decide(struct entry *entry)
 	};
 	struct actual actual = {
 		.presence = entry_presence(entry),
-		.busy = entry->operation != OPERATION_NONE || entry->retry ||
+		.busy = entry->operation != OPERATION_NONE || entry->retry || entry->fetch ||
 			entry->notice == NOTICE_UNDER_WAY,
 		.other_run = !entry_is_current(entry),
 		.same_invocation = streq(row->invocation_id, entry->unit.invocation_id),
@@ -161,8 +161,8 @@ static void evaluate(struct entry *entry)
 		entry_act(entry, action);
 	}
 	entry_refresh(entry);
-	if (entry->operation == OPERATION_NONE && !entry->queued && entry->asked && !entry->retry &&
-	    !entry->reading && entry->setting_limits == 0) {
+	if (entry->operation == OPERATION_NONE && !entry->fetch && !entry->queued && entry->asked &&
+	    !entry->retry && !entry->reading && entry->setting_limits == 0) {
 		manager_publish(manager);
 		if (!entry->loaded || !unit_state_is_starting(&entry->unit))
 			waiters_answer(entry, CALL_SETTLE);

@@ -10,7 +10,7 @@
 #include "clear/client.h"
 #include "common/log.h"
 #include "journal/journal.h"
-#include "manager/private.h"
+#include "manager/source.h"
 #include "model/exit.h"
 
 /* The index of the first entry whose id is not less than `id`. */
@@ -133,7 +133,8 @@ void entry_drop(struct entry *entry)
 	size_t i = lower_bound(manager, entry->row.definition->id);
 
 	assert(manager->entries[i] == entry);
-	assert(entry->operation == OPERATION_NONE && !entry->queued && entry->n_children == 0);
+	assert(entry->operation == OPERATION_NONE && !entry->fetch && !entry->queued &&
+	       entry->n_children == 0);
 	manager->n_entries--;
 	memmove(&manager->entries[i], &manager->entries[i + 1],
 		(manager->n_entries - i) * sizeof(*manager->entries));
@@ -250,9 +251,10 @@ static int copy_strings(const char *const *strings, char ***ret)
 static int copy_config(struct manager *manager, const struct manager_config *config)
 {
 	const char **const owned[] = {
-		&manager->config.registry_path,	 &manager->config.credentials_dir,
-		&manager->config.runner_address, &manager->config.exec_path,
-		&manager->config.unit_group,	 &manager->config.clear_socket,
+		&manager->config.registry_path,	   &manager->config.credentials_dir,
+		&manager->config.runner_address,   &manager->config.exec_path,
+		&manager->config.unit_group,	   &manager->config.clear_socket,
+		&manager->config.source.cache_dir, &manager->config.source.fetch_path,
 	};
 
 	manager->config = *config;
@@ -281,6 +283,8 @@ static void free_config(struct manager *manager)
 	free((char *)manager->config.unit_group);
 	free((char *)manager->config.log.log_namespace);
 	free((char *)manager->config.clear_socket);
+	free((char *)manager->config.source.cache_dir);
+	free((char *)manager->config.source.fetch_path);
 	free((char *)manager->config.abandoned);
 	persistence_clear(&manager->config.persistence);
 	for (char **p = manager->runtime_dirs; p && *p; p++)
@@ -302,6 +306,8 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_disable_unref(manager->progress);
 	sd_event_source_disable_unref(manager->look_again);
 	sd_event_source_disable_unref(manager->record_again);
+	fetches_free(manager);
+	checkouts_free(manager);
 	for (size_t i = 0; i < manager->n_entries; i++)
 		entry_free(manager->entries[i]);
 	free(manager->entries);
@@ -341,6 +347,7 @@ int manager_new(sd_event *event, const struct manager_config *config, struct man
 	r = r < 0 ? r : loop_queue_new(event, &manager->loop);
 	r = r < 0 ? r : evaluate_setup(manager);
 	r = r < 0 ? r : sync_setup(manager);
+	r = r < 0 ? r : checkouts_load(manager);
 	r = r < 0 ? r : systemd_new(event, &manager_systemd_events, manager, &manager->systemd);
 	if (r < 0)
 		return r;

@@ -21,6 +21,7 @@
 #include "model/secret.h"
 #include "model/snapshot.h"
 #include "model/update.h"
+#include "systemd/fetch-plan.h"
 #include "systemd/unit-log.h"
 
 struct journal;
@@ -37,6 +38,17 @@ struct manager_quotas {
 
 extern const struct manager_quotas manager_quotas_default;
 
+/* How projects that are no directories come onto the server. */
+struct source_config {
+	const char *cache_dir;	    /* the checkouts; root's own, and nobody else's to enter */
+	const char *fetch_path;	    /* indexer-fetch */
+	size_t max_fetches;	    /* at one time */
+	struct fetch_limits limits; /* of each */
+	uint64_t max_bytes;	    /* that one may take of the disk */
+	uint64_t cache_max_bytes;   /* that all may take */
+	uint64_t keep_unused_usec;  /* how long a checkout is kept that nobody uses */
+};
+
 struct manager_config {
 	const char *registry_path;
 	const char *credentials_dir;	 /* indexer-exec's specs, one for each run; root's own */
@@ -52,6 +64,7 @@ struct manager_config {
 	const char *abandoned;		/* addresses of back ends that are gone for good, or NULL */
 	const char *clear_socket;	/* of indexer-clear */
 	uint64_t clear_timeout_usec;	/* of one try to clear a key */
+	struct source_config source;
 	const struct secret_rules *secrets; /* lent; NULL: no credential may be named */
 };
 

@@ -13,6 +13,7 @@
 #include "manager/manager.h"
 #include "model/lineage.h"
 #include "model/reconcile.h"
+#include "model/source.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "systemd/systemd.h"
@@ -101,9 +102,11 @@ struct entry {
 	char *job;		 /* object path of the job that is waited for, or NULL */
 	char *ended_job;	 /* a job of this unit that ended before its reply came, or NULL */
 	/* Of a root whose tree has limits together; see tree.c. */
-	unsigned slice_pins;	 /* references that our bus connection holds on the slice */
-	unsigned setting_limits; /* calls that tell it its limits and have no answer yet */
-	bool limits_due;	 /* it has others than it should */
+	unsigned slice_pins;		 /* references that our bus connection holds on the slice */
+	unsigned setting_limits;	 /* calls that tell it its limits and have no answer yet */
+	bool limits_due;		 /* it has others than it should */
+	struct fetch *fetch;		 /* what its start waits for, or NULL */
+	char running_key[HASH_TEXT_MAX]; /* the checkout that its unit was started with, or "" */
 	struct spec spec; /* made where the start was asked for, until it is written; or empty */
 
 	struct waiter *waiters;
@@ -126,6 +129,9 @@ struct manager {
 	char boot_id[ID128_TEXT_MAX];
 
 	struct clear_client *clear;
+	struct checkouts *checkouts;
+	struct fetch *fetches; /* in the order in which they were asked for */
+	bool starting_fetches;
 	struct entry **entries; /* sorted by id */
 	size_t n_entries;
 	bool dirty; /* a view differs from the published snapshot */
@@ -306,6 +312,45 @@ int secrets_check_allowed(const struct manager *manager, const struct definition
 /* Sorts the credentials of a definition by the store that has them, as keys. 0 or -ENOMEM. */
 int secrets_sort(const struct definition *definition, struct kv_list *ret_plain,
 		 struct kv_list *ret_encrypted);
+
+/* The same of the credential that a project is fetched by. */
+int secrets_check_source(const struct manager *manager, const struct source *source,
+			 struct refusal *refusal);
+/* Whether an indexer as caller may name that: it has it itself. */
+int secrets_check_own_source(const struct entry *own, const struct source *source,
+			     struct refusal *refusal);
+
+/* source.c */
+/*
+ * Checks the project_source of a definition, by its text; of one that an indexer (`own`, or NULL)
+ * names itself also its credential. *ret_fetched tells whether it has to be fetched. 0, REFUSED or
+ * a negative errno.
+ */
+int source_check(const struct manager *manager, const struct entry *own,
+		 const struct definition *definition, bool *ret_fetched, struct refusal *refusal);
+/*
+ * Has all fetched and built that the entry's start needs. Where nothing is missing *ready is true,
+ * and what it left open is chosen; otherwise the entry is decided upon again when a step is done.
+ * 0, REFUSED or a negative errno.
+ */
+int source_prepare(struct entry *entry, bool *ready, struct refusal *refusal);
+/* What an update leaves of what was found out; with `renew` it is all found out anew. */
+void source_follow_update(const struct definition *base, struct definition *next, bool renew);
+/* Where the daemon sees the definition's checkout, owned by the caller; NULL where the project is a
+ * directory, or is not there yet. 0 or -ENOMEM. */
+int source_checkout(const struct manager *manager, const struct definition *definition, char **ret);
+
+/* fetch.c */
+/* The entry's start is not wanted any more, or another one. */
+void entry_leave_fetch(struct entry *entry);
+/* In words what is fetched. */
+const char *fetch_text(const struct fetch *fetch);
+/* All is asked anew, or will have to be. */
+void fetches_resync(struct manager *manager);
+void fetches_lost(struct manager *manager);
+/* The job of a unit of fetches or removals has ended. */
+void fetches_unit_ended(struct manager *manager, const char *unit);
+void fetches_free(struct manager *manager);
 
 /* quota.c */
 /* Refuses the new indexer that would be one too many of its tree, or of its creator's. */

@@ -61,6 +61,46 @@ int secrets_check_allowed(const struct manager *manager, const struct definition
 	return 0;
 }
 
+#define FIELD_SOURCE "indexer.project_source"
+
+int secrets_check_source(const struct manager *manager, const struct source *source,
+			 struct refusal *refusal)
+{
+	const char *name = source->credential;
+
+	if (!name || credential_is_allowed(manager->config.secrets, name))
+		return 0;
+	return refuse(refusal, CODE_PERMISSION_DENIED, "CREDENTIAL_FORBIDDEN", FIELD_SOURCE,
+		      FIELD_SOURCE ": the credential %s is none that an indexer may have; "
+				   "Credentials= in [Secrets] of indexerd.conf says which are",
+		      name);
+}
+
+/* Whether an indexer's own definition names it, for its project or in its environment. */
+static bool has_credential(const struct entry *own, const char *name)
+{
+	const struct definition *definition = own->row.definition;
+	_cleanup_source_ struct source source = {};
+	char problem[SOURCE_PROBLEM_MAX];
+
+	return environment_names(&definition->environment, name) ||
+	       (source_parse(definition->project_source, &source, problem) == 0 &&
+		streq_null(source.credential, name));
+}
+
+int secrets_check_own_source(const struct entry *own, const struct source *source,
+			     struct refusal *refusal)
+{
+	const char *name = source->credential;
+
+	if (!name || has_credential(own, name))
+		return 0;
+	return refuse(refusal, CODE_PERMISSION_DENIED, "CREDENTIAL_FORBIDDEN", FIELD_SOURCE,
+		      FIELD_SOURCE ": the credential %s is none that the calling indexer has "
+				   "itself",
+		      name);
+}
+
 /* What it has, and what the other one has already, it may name. */
 static int check_own(const struct entry *own, const struct definition *base,
 		     const struct definition *definition, struct refusal *refusal)

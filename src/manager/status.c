@@ -91,6 +91,8 @@ static enum state entry_state(const struct entry *entry)
 	    (!entry->loaded || streq(entry->unit.active_state, "inactive") ||
 	     isempty(entry->unit.active_state)))
 		return STATE_STARTING;
+	if (entry->fetch)
+		return STATE_STARTING;
 	if (entry->row.halted && !(unit_tells(entry) && unit_state_is_live(&entry->unit)))
 		return STATE_STOPPED;
 	if (unit_tells(entry))
@@ -141,6 +143,15 @@ static const char *entry_message(const struct entry *entry, const struct status 
 		return entry->row.message;
 	if (status->state == STATE_BACKING_OFF)
 		return backing_off_message(entry, status, buffer);
+	if (status->state == STATE_STARTING && entry->fetch)
+		return fetch_text(entry->fetch);
+	if (status->state == STATE_RUNNING && *entry->row.definition->checkout.commit) {
+		(void)snprintf(buffer, MESSAGE_MAX, "%s %s",
+			       entry->row.definition->project_source[0] == '/' ? "of the archive"
+									       : "of commit",
+			       entry->row.definition->checkout.commit);
+		return buffer;
+	}
 	if (status->state != STATE_FAILED)
 		return NULL;
 	/* Of a program that ran, the last STATUS= is about something else than its end. */

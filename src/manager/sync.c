@@ -342,6 +342,7 @@ static void on_list(const struct systemd_result *result, void *userdata)
 	take_list(manager);
 	if (manager->n_queries == 0)
 		look_around_done(manager);
+	fetches_resync(manager);
 }
 
 static void on_resync(void *userdata)
@@ -357,6 +358,7 @@ static void on_lost(void *userdata)
 {
 	struct manager *manager = userdata;
 
+	fetches_lost(manager);
 	for (size_t i = 0; i < manager->n_entries; i++) {
 		struct entry *entry = manager->entries[i];
 
@@ -549,6 +551,11 @@ static void on_job_removed(const char *unit, const char *job, const char *result
 		entry_job_removed(entry, job);
 }
 
+static void on_fetch_ended(const char *unit, void *userdata)
+{
+	fetches_unit_ended(userdata, unit);
+}
+
 const struct systemd_events manager_systemd_events = {
 	.resync = on_resync,
 	.lost = on_lost,
@@ -556,4 +563,5 @@ const struct systemd_events manager_systemd_events = {
 	.unit_new = on_unit_new,
 	.unit_removed = on_unit_removed,
 	.job_removed = on_job_removed,
+	.fetch_ended = on_fetch_ended,
 };

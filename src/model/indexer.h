@@ -59,6 +59,18 @@ struct resources {
 	uint64_t tasks_max;
 };
 
+/* Bytes of a SHA-1 or SHA-256 in hexadecimal digits, NUL included. */
+#define HASH_TEXT_MAX 65
+
+/*
+ * What stands behind a project_source that has to be fetched: found out once, and kept until
+ * another project_source is asked for.
+ */
+struct checkout {
+	char commit[HASH_TEXT_MAX]; /* of git, or an archive's SHA-256; "" until it is known */
+	char key[HASH_TEXT_MAX];    /* which of the checkouts it is; "" until it is complete */
+};
+
 /* What was asked for. Strings are never NULL but for spawned_by. */
 struct definition {
 	unsigned refs;
@@ -66,8 +78,9 @@ struct definition {
 	char uid[ID128_TEXT_MAX]; /* another one for each creation */
 	struct kv_list labels;
 	struct kv_list environment;
-	char *project_source; /* absolute path */
-	char *project_dir;    /* relative to it; "" for the source itself */
+	char *project_source; /* see model/source.h */
+	struct checkout checkout;
+	char *project_dir; /* relative to it; "" for the source itself */
 	char *script;
 	char *runtime;
 	char *preset;

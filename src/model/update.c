@@ -151,6 +151,7 @@ static int copy_identity(struct definition *to, const struct definition *base)
 	to->create_time = base->create_time;
 	to->update_time = base->update_time;
 	to->generation = base->generation;
+	to->checkout = base->checkout;
 	if (string_set(&to->creator, base->creator) < 0 ||
 	    string_set(&to->persistence, base->persistence) < 0)
 		return -ENOMEM;
@@ -174,6 +175,18 @@ static int merge(const struct update *update, const struct definition *base, str
 		  : merge_list(&to->environment, &base->environment, &changes->environment,
 			       mask->fields & MASK_ENVIRONMENT, &mask->environment);
 	return r < 0 ? r : keep_redacted(&to->environment, &base->environment);
+}
+
+int definition_copy(const struct definition *base, struct definition **ret)
+{
+	const struct update nothing = { .changes = (struct definition *)base };
+	_cleanup_(definition_unrefp) struct definition *copy = NULL;
+	int r = definition_new(&copy);
+
+	r = r < 0 ? r : merge(&nothing, base, copy);
+	if (r == 0)
+		*ret = TAKE(copy);
+	return r;
 }
 
 int update_apply(const struct update *update, const struct definition *base,

@@ -12,7 +12,8 @@
 struct update {
 	struct definition *changes; /* a definition with the new values, referenced */
 	struct field_mask mask;	    /* which of them count */
-	char etag[32];		    /* of the definition that the caller has seen; "": any */
+	bool renew_source; /* a project that was fetched is fetched anew, by the same text too */
+	char etag[32];	   /* of the definition that the caller has seen; "": any */
 };
 
 void update_clear(struct update *update);
@@ -23,6 +24,9 @@ enum difference {
 	DIFFERENCE_OUTSIDE, /* labels, and what its tree has together: its definition goes on */
 	DIFFERENCE_INSIDE,
 };
+
+/* Makes a definition that has all that `base` has. 0 or -ENOMEM; the caller owns *ret. */
+int definition_copy(const struct definition *base, struct definition **ret);
 
 /*
  * Makes the definition that follows from `base`; its generation and update_time are still base's.

@@ -344,6 +344,17 @@ int registry_want(struct registry *registry, const char *uid, bool halted, uint6
 	return want(registry->db, uid, halted, run);
 }
 
+int registry_fetch(struct registry *registry, const char *uid, const char *fetch)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	struct db *db = registry->db;
+	int r = db_statement(db, STATEMENT_FETCH, &statement);
+
+	r = r < 0 ? r : db_bind_text(db, statement, 1, uid);
+	r = r < 0 ? r : db_bind_text(db, statement, 2, fetch);
+	return r < 0 ? r : update_one(db, statement);
+}
+
 int registry_record(struct registry *registry, const struct registry_row *row)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;

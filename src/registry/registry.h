@@ -35,6 +35,7 @@ struct registry_row {
 		last_exit;  /* of the last invocation that has ended, this one or another */
 	uint64_t cpu_usage; /* its processor time, in microseconds */
 	char *message;	    /* last words of the last start; NULL where its end was not recorded */
+	char fetch[ID128_TEXT_MAX]; /* the fetch of its project that is under way, or "" */
 };
 
 void registry_row_clear(struct registry_row *row);
@@ -110,8 +111,12 @@ int registry_update(struct registry *registry, const struct definition *definiti
  */
 int registry_want(struct registry *registry, const char *uid, bool halted, uint64_t run);
 
+/* Notes which fetch of its project is under way, "" where none is. -ENOENT likewise. */
+int registry_fetch(struct registry *registry, const char *uid, const char *fetch);
+
 /*
- * Notes what happened: all of the row that is neither its definition nor what is wanted. -ENOENT
+ * Notes what happened: all of the row that is neither its definition, nor what is wanted, nor its
+ * fetch. -ENOENT
  * where the uid is not there.
  */
 int registry_record(struct registry *registry, const struct registry_row *row);

@@ -20,6 +20,7 @@
 enum type {
 	TYPE_BUFFER,	  /* char[size] */
 	TYPE_ID128,	  /* char[ID128_TEXT_MAX], or "" */
+	TYPE_HASH,	  /* char[size] of 40 or 64 digits, or "" */
 	TYPE_STRING,	  /* char *, never NULL */
 	TYPE_STRING_NULL, /* char *, or NULL */
 	TYPE_BOOL,
@@ -45,6 +46,9 @@ struct column {
 		.maximum = (maximum_)                                                              \
 	}
 
+/* An id of git's, beside the longer ones. */
+#define SHA1_DIGITS 40
+
 /* In the order of STATEMENT_INSERT, STATEMENT_UPDATE and STATEMENT_LOAD. */
 static const struct column definition_columns[] = {
 	COLUMN(TYPE_ID128, struct definition, uid),
@@ -68,6 +72,8 @@ static const struct column definition_columns[] = {
 	COLUMN(TYPE_UINT64, struct definition, tree_resources.memory_max_bytes),
 	COLUMN_INT(struct definition, tree_resources.cpu_percent, 0, UINT32_MAX),
 	COLUMN(TYPE_UINT64, struct definition, tree_resources.tasks_max),
+	COLUMN(TYPE_HASH, struct definition, checkout.commit),
+	COLUMN(TYPE_HASH, struct definition, checkout.key),
 };
 
 /* In the order of STATEMENT_LOAD, after the definition's. */
@@ -88,6 +94,7 @@ static const struct column row_columns[] = {
 	COLUMN(TYPE_BOOL, struct registry_row, halted),
 	COLUMN(TYPE_UINT64, struct registry_row, run),
 	COLUMN(TYPE_UINT64, struct registry_row, started_run),
+	COLUMN(TYPE_ID128, struct registry_row, fetch),
 };
 
 /* The parameter of STATEMENT_UPDATE behind the definition's. */
@@ -117,6 +124,7 @@ static int column_bind(struct db *db, sqlite3_stmt *statement, int parameter,
 	switch (column->type) {
 	case TYPE_BUFFER:
 	case TYPE_ID128:
+	case TYPE_HASH:
 		return db_bind_text(db, statement, parameter, member);
 	case TYPE_STRING:
 	case TYPE_STRING_NULL:
@@ -145,11 +153,15 @@ static int text_get(sqlite3_stmt *statement, int i, const char **ret)
 	return 0;
 }
 
-/* A uid becomes part of file names, so nothing but digits may come back. */
-static bool id128_valid(const char *text)
+/* These become parts of file names, so nothing but digits may come back. */
+static bool digits_valid(enum type type, const char *text)
 {
-	return strlen(text) == ID128_TEXT_MAX - 1 &&
-	       strspn(text, "0123456789abcdef") == strlen(text);
+	size_t n = strlen(text);
+
+	if (strspn(text, "0123456789abcdef") != n)
+		return false;
+	return n == 0 || n == (type == TYPE_ID128 ? ID128_TEXT_MAX : HASH_TEXT_MAX) - 1 ||
+	       (type == TYPE_HASH && n == SHA1_DIGITS);
 }
 
 static int text_read(sqlite3_stmt *statement, int i, const struct column *column, void *member)
@@ -166,7 +178,7 @@ static int text_read(sqlite3_stmt *statement, int i, const struct column *column
 		return string_set(member, text);
 	if (strlen(text) >= column->size)
 		return -EINVAL;
-	if (column->type == TYPE_ID128 && !isempty(text) && !id128_valid(text))
+	if (column->type != TYPE_BUFFER && !digits_valid(column->type, text))
 		return -EINVAL;
 	memcpy(member, text, strlen(text) + 1);
 	return 0;
@@ -180,6 +192,7 @@ static int column_read(sqlite3_stmt *statement, int i, const struct column *colu
 	switch (column->type) {
 	case TYPE_BUFFER:
 	case TYPE_ID128:
+	case TYPE_HASH:
 	case TYPE_STRING:
 	case TYPE_STRING_NULL:
 		return text_read(statement, i, column, member);

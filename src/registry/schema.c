@@ -136,8 +136,15 @@ static const char migration_7[] =
 	"ALTER TABLE indexers ADD COLUMN tree_tasks_max INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 7;";
 
+/* What has been fetched of a project that is not a directory, and the fetch that is under way. */
+static const char migration_8[] =
+	"ALTER TABLE indexers ADD COLUMN source_commit TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE indexers ADD COLUMN source_key TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE indexers ADD COLUMN source_fetch TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 8;";
+
 static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
-					  migration_5, migration_6, migration_7 };
+					  migration_5, migration_6, migration_7, migration_8 };
 
 #define SCHEMA_VERSION ((int64_t)ELEMENTSOF(migrations))
 

@@ -16,9 +16,10 @@ const char *const statement_sql[STATEMENTS] = {
 		"INSERT INTO indexers (parent, uid, id, project_source, project_dir, script,"
 		" runtime, preset, memory_max_bytes, cpu_percent, tasks_max, restart, create_time,"
 		" update_time, generation, creator, persistence, initial_backoff, max_backoff,"
-		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max)"
+		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max, source_commit,"
+		" source_key)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22)",
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
 	[STATEMENT_INSERT_LABEL] = "INSERT INTO labels (indexer, id, name, value)"
 				   " SELECT key, id, ?2, ?3 FROM indexers WHERE key = ?1",
 	[STATEMENT_INSERT_ENVIRONMENT] =
@@ -36,10 +37,11 @@ const char *const statement_sql[STATEMENTS] = {
 		" uid, tree.id, project_source, project_dir, script, runtime, preset,"
 		" memory_max_bytes, cpu_percent, tasks_max, restart, create_time, update_time,"
 		" generation, creator, persistence, initial_backoff, max_backoff,"
-		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max,"
+		" tree_memory_max_bytes, tree_cpu_percent, tree_tasks_max, source_commit,"
+		" source_key,"
 		" boot_id, invocation_id, start_time, restart_count, tombstone, stopped,"
 		" exit_time, exit_code, exit_signal, exit_reason, cpu_usage, message,"
-		" halted, run, started_run"
+		" halted, run, started_run, source_fetch"
 		" FROM tree CROSS JOIN indexers ON indexers.key = tree.key"
 		" ORDER BY tree.depth, tree.id",
 	[STATEMENT_LOAD_LABELS] = "SELECT name, value FROM labels WHERE indexer = ?1 ORDER BY name",
@@ -62,13 +64,14 @@ const char *const statement_sql[STATEMENTS] = {
 		" tasks_max = ?11, restart = ?12, update_time = ?14, generation = ?15,"
 		" persistence = ?17, initial_backoff = ?18, max_backoff = ?19,"
 		" tree_memory_max_bytes = ?20, tree_cpu_percent = ?21, tree_tasks_max = ?22,"
-		" run = ?23"
+		" source_commit = ?23, source_key = ?24, run = ?25"
 		" WHERE uid = ?2 AND tombstone = 0 RETURNING key",
 	[STATEMENT_DELETE_LABELS] = "DELETE FROM labels WHERE indexer = ?1",
 	[STATEMENT_DELETE_ENVIRONMENT] = "DELETE FROM environment WHERE indexer = ?1",
 	[STATEMENT_DELETE_ARGS] = "DELETE FROM args WHERE indexer = ?1",
 	[STATEMENT_WANT] = "UPDATE indexers SET halted = ?2, run = ?3, stopped = stopped AND ?2"
 			   " WHERE uid = ?1 AND tombstone = 0",
+	[STATEMENT_FETCH] = "UPDATE indexers SET source_fetch = ?2 WHERE uid = ?1",
 	[STATEMENT_RECORD] = "UPDATE indexers SET boot_id = ?2, invocation_id = ?3,"
 			     " started_run = ?4, start_time = ?5, stopped = ?6, restart_count = ?7,"
 			     " exit_time = ?8, exit_code = ?9, exit_signal = ?10,"

@@ -32,7 +32,8 @@ static int answer(struct update_call *own, const struct view *view)
 
 	if (!indexer)
 		return -ENOMEM;
-	if (isempty(indexer->status->message) || own->effect == UPDATE_STAYS_STOPPED)
+	if (isempty(indexer->status->message) || own->effect == UPDATE_STAYS_STOPPED ||
+	    view->status.state == STATE_RUNNING)
 		indexer->status->message = (char *)effects[own->effect];
 	call_reply(own->call, &indexer->base);
 	return 0;
@@ -61,11 +62,21 @@ static void apply(struct call *call)
 	update_clear(&request);
 }
 
+/* By its own name, and not with all others: what is fetched then may be another commit. */
+static bool names_source(const Google__Protobuf__FieldMask *mask)
+{
+	for (size_t i = 0; i < mask->n_paths; i++)
+		if (streq(mask->paths[i], "project_source"))
+			return true;
+	return false;
+}
+
 static int read_mask(const Indexerd__V1__UpdateIndexerRequest *request, struct update *update,
 		     struct refusal *refusal)
 {
 	const Google__Protobuf__FieldMask *mask = request->update_mask;
 
+	update->renew_source = mask && names_source(mask);
 	if (mask && mask->n_paths > 0)
 		return field_mask_read(mask->paths, mask->n_paths, &update->mask, refusal);
 	field_mask_populated(update->changes, &update->mask);

@@ -282,12 +282,15 @@ static int choose_preset(struct choice *c, struct definition *definition)
 }
 
 int runtime_choose(const struct runtime_set *set, struct definition *definition,
-		   struct refusal *refusal)
+		   const char *checkout, struct refusal *refusal)
 {
 	_cleanup_(choice_clear) struct choice c = {
-		.project = { .set = set, .definition = definition, .refusal = refusal },
+		.project = { .set = set,
+			     .definition = definition,
+			     .checkout = checkout,
+			     .refusal = refusal },
 	};
-	int r = variables_make(&c.project.variables, definition);
+	int r = variables_make(&c.project.variables, definition, checkout);
 
 	if (r < 0)
 		return r;

@@ -29,8 +29,10 @@ struct runtime {
 	char *path;  /* of its file */
 	bool broken; /* the file has an error, and was logged: nothing below is there */
 	struct template *exec;
-	struct template *needs;		    /* path of what must be there beforehand, or NULL */
-	char *needs_hint;		    /* what to do where it is not, or NULL */
+	struct template *needs; /* path of what must be there beforehand, or NULL */
+	char *needs_hint;	/* what to do where it is not, or NULL */
+	struct template *build[BUILD_COMMANDS_MAX]; /* n_build commands */
+	size_t n_build;
 	struct template *install;	    /* the line that installs its program, or NULL */
 	struct detect detects[DETECTS_MAX]; /* n_detects: one of them holds */
 	size_t n_detects;
@@ -76,8 +78,12 @@ struct variables {
 	char name[NAME_MAX_SIZE];
 };
 
-/* Makes them, for as long as the definition lives; 0 or -ENOMEM. */
-int variables_make(struct variables *variables, const struct definition *definition);
+/*
+ * Makes them, for as long as the definition lives, with another directory in the place of its
+ * project_source unless that is NULL. 0 or -ENOMEM.
+ */
+int variables_make(struct variables *variables, const struct definition *definition,
+		   const char *source);
 void variables_clear(struct variables *variables);
 
 /*
@@ -106,17 +112,21 @@ int place_check_visible(const struct runtime *runtime, const char *path, const c
 int place_check_access(const struct runtime_set *set, const char *path, mode_t bits,
 		       const char *field, struct refusal *refusal);
 
-/* What is known of a definition's project while it is looked at. Begins with the first four. */
+/* What is known of a definition's project while it is looked at. Begins with the first five. */
 struct project_check {
 	const struct runtime_set *set;
 	const struct definition *definition;
 	const struct runtime *runtime; /* NULL while it is not chosen yet */
+	const char *checkout; /* the directory that was fetched; NULL: the source is one itself */
 	struct refusal *refusal;
 	struct variables variables;
 	char source[PATH_MAX];	/* without links */
 	char project[PATH_MAX]; /* without links */
 	char script[PATH_MAX];	/* without links; of Script=path */
 };
+
+/* Finds the runtime by its name. 0 or REFUSED. */
+int project_check_runtime(struct project_check *c);
 
 /* Checks paths by their text, then source and directory. 0, REFUSED or -ENOMEM. */
 int project_check_directories(struct project_check *c);

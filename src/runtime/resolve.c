@@ -39,7 +39,7 @@ void runtime_set_list_names(const struct runtime_set *set, char *buffer, size_t 
 	}
 }
 
-static int check_runtime(struct project_check *c)
+int project_check_runtime(struct project_check *c)
 {
 	const char *name = c->definition->runtime;
 	char names[512];
@@ -90,10 +90,10 @@ static bool has_suffix(const char *s, const char *suffix)
 	return n >= m && streq(s + n - m, suffix);
 }
 
+/* An archive of a kind that is not taken; those that are have been fetched. */
 static bool is_archive(const char *source)
 {
-	static const char *const suffixes[] = { ".tar",	   ".tar.gz",  ".tgz",
-						".tar.xz", ".tar.zst", ".zip" };
+	static const char *const suffixes[] = { ".tar", ".tar.xz", ".tar.bz2", ".zip" };
 
 	for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
 		if (has_suffix(source, suffixes[i]))
@@ -101,13 +101,12 @@ static bool is_archive(const char *source)
 	return false;
 }
 
-static int refuse_unserved(struct project_check *c, const char *what)
+/* The root of a project that was fetched is of no interest to anybody. */
+static const char *shown_path(const struct project_check *c, const char *path)
 {
-	return refuse(c->refusal, CODE_UNIMPLEMENTED, "PROJECT_SOURCE_UNSERVED", FIELD_SOURCE,
-		      FIELD_SOURCE
-		      ": '%s': %s are not served by this version; give the absolute path of a "
-		      "directory on the server",
-		      c->definition->project_source, what);
+	const char *rest = c->checkout ? startswith(path, c->checkout) : NULL;
+
+	return rest && *rest == '/' ? rest + 1 : path;
 }
 
 /*
@@ -124,15 +123,15 @@ static int resolve_path(struct project_check *c, const char *path, const char *g
 		return -ENOMEM;
 	if (!found)
 		return refuse_argument(c, errno == ENOENT ? "PATH_MISSING" : "PATH_UNREADABLE",
-				       field, "%s: '%s' (%s): %s", field, given, path,
-				       strerrordesc_np(errno));
+				       field, "%s: '%s' (%s): %s", field, given,
+				       shown_path(c, path), strerrordesc_np(errno));
 	if (c->source[0] && !path_is_within(resolved, c->source))
 		return refuse_argument(c, "PATH_OUTSIDE_SOURCE", field,
 				       "%s: '%s' leads to '%s', which is outside of " FIELD_SOURCE
 				       " '%s'",
 				       field, given, resolved, c->definition->project_source);
 	memcpy(ret, resolved, sizeof(resolved));
-	return place_check_visible(c->runtime, ret, field, c->refusal);
+	return c->checkout ? 0 : place_check_visible(c->runtime, ret, field, c->refusal);
 }
 
 static bool is_directory(const char *path)
@@ -142,13 +141,19 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Everybody may read what was fetched, as soon as it is shown to him. */
+static int check_access(struct project_check *c, const char *path, mode_t bits, const char *field)
+{
+	return c->checkout ? 0 : place_check_access(c->set, path, bits, field, c->refusal);
+}
+
 static int check_directory(struct project_check *c, const char *path, const char *given,
 			   const char *field)
 {
 	if (!is_directory(path))
 		return refuse_argument(c, "PATH_NOT_A_DIRECTORY", field,
 				       "%s: '%s' is not a directory", field, given);
-	return place_check_access(c->set, path, S_IXOTH, field, c->refusal);
+	return check_access(c, path, S_IXOTH, field);
 }
 
 static int check_source(struct project_check *c)
@@ -156,17 +161,20 @@ static int check_source(struct project_check *c)
 	const char *source = c->definition->project_source;
 	int r;
 
+	if (c->checkout)
+		return resolve_path(c, c->checkout, source, FIELD_SOURCE, c->source);
+
 	if (!source[0])
 		return refuse_argument(c, "PROJECT_SOURCE_REQUIRED", FIELD_SOURCE,
 				       FIELD_SOURCE
 				       " is empty; give the absolute path of the project");
-	if (source_is_remote(source))
-		return refuse_unserved(c, "git and other remote sources");
 	if (source[0] != '/')
 		return refuse_argument(c, "PATH_NOT_ABSOLUTE", FIELD_SOURCE,
 				       FIELD_SOURCE ": '%s' is not an absolute path", source);
 	if (is_archive(source) && !is_directory(source))
-		return refuse_unserved(c, "archives");
+		return refuse(
+			c->refusal, CODE_UNIMPLEMENTED, "PROJECT_SOURCE_UNSERVED", FIELD_SOURCE,
+			FIELD_SOURCE ": '%s': archives are .tar.gz, .tgz and .tar.zst", source);
 	/* As it is spelled, too: the daemon does not see what is in its own hidden places. */
 	r = place_check_visible(c->runtime, c->variables.source, FIELD_SOURCE, c->refusal);
 	if (r == 0)
@@ -207,9 +215,8 @@ int project_check_script(struct project_check *c)
 				       FIELD_SCRIPT
 				       ": '%s' (%s) is not executable, and runtime '%s' "
 				       "runs it as the program: chmod +x it",
-				       script, path, c->runtime->name);
-	return place_check_access(c->set, path, is_program ? S_IXOTH : S_IROTH, FIELD_SCRIPT,
-				  c->refusal);
+				       script, shown_path(c, path), c->runtime->name);
+	return check_access(c, path, is_program ? S_IXOTH : S_IROTH, FIELD_SCRIPT);
 }
 
 static int check_needs(struct project_check *c)
@@ -227,7 +234,8 @@ static int check_needs(struct project_check *c)
 		return 0;
 	return refuse_argument(c, "PROJECT_NOT_READY", FIELD_SOURCE,
 			       FIELD_SOURCE ": runtime '%s' needs '%s', which is not there%s%s",
-			       c->runtime->name, path ? path : "a longer path than there can be",
+			       c->runtime->name,
+			       path ? shown_path(c, path) : "a longer path than there can be",
 			       c->runtime->needs_hint ? ": " : "",
 			       c->runtime->needs_hint ? c->runtime->needs_hint : "");
 }
@@ -263,7 +271,7 @@ static int run_checks(struct project_check *c)
 {
 	int r;
 
-	r = check_runtime(c);
+	r = project_check_runtime(c);
 	r = r != 0 ? r : check_preset(c);
 	r = r != 0 ? r : project_check_directories(c);
 	r = r != 0 ? r : project_check_script(c);
@@ -271,13 +279,31 @@ static int run_checks(struct project_check *c)
 	return r != 0 ? r : check_program(c);
 }
 
-int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
-		    const struct runtime **ret, struct refusal *refusal)
+int runtime_check_unfetched(const struct runtime_set *set, const struct definition *definition,
+			    struct refusal *refusal)
 {
 	struct project_check check = { .set = set, .definition = definition, .refusal = refusal };
+	int r = definition_validate_paths(definition, refusal);
+
+	if (r != 0 || isempty(definition->runtime))
+		return r;
+	r = variables_make(&check.variables, definition, NULL);
+	r = r != 0 ? r : project_check_runtime(&check);
+	r = r != 0 ? r : check_preset(&check);
+	r = r != 0 ? r : check_program(&check);
+	variables_clear(&check.variables);
+	return r;
+}
+
+int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
+		    const char *checkout, const struct runtime **ret, struct refusal *refusal)
+{
+	struct project_check check = {
+		.set = set, .definition = definition, .checkout = checkout, .refusal = refusal
+	};
 	int r;
 
-	r = variables_make(&check.variables, definition);
+	r = variables_make(&check.variables, definition, checkout);
 	if (r < 0)
 		return r;
 	r = run_checks(&check);

@@ -176,6 +176,48 @@ static int take_needs_hint(struct reader *reader, const struct ini_entry *entry)
 	return take_text(reader, entry, &reader->runtime->needs_hint);
 }
 
+/* What is built is for all indexers of the project: nothing of a single one can be named. */
+static int check_shared(struct reader *reader, const struct ini_entry *entry,
+			const struct template *command)
+{
+	static const struct {
+		enum template_variable variable;
+		const char *name;
+	} own[] = {
+		{ TEMPLATE_SCRIPT, "SCRIPT" }, { TEMPLATE_SCRIPT_PATH, "SCRIPT_PATH" },
+		{ TEMPLATE_PRESET, "PRESET" }, { TEMPLATE_ID, "ID" },
+		{ TEMPLATE_NAME, "NAME" },     { TEMPLATE_ENV_KEYS, "ENV_KEYS" },
+		{ TEMPLATE_ARGS, "ARGS" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(own); i++)
+		if (template_uses(command, own[i].variable))
+			return complain(reader->complaint, entry->column,
+					"Build=: ${%s} is one indexer's, and what is built is "
+					"shared; there are ${PROJECT}, ${SOURCE} and ${DIR}",
+					own[i].name);
+	return 0;
+}
+
+static int take_build(struct reader *reader, const struct ini_entry *entry)
+{
+	struct runtime *runtime = reader->runtime;
+	_cleanup_(template_freep) struct template *command = NULL;
+	int r = take_template(reader, entry, entry->value, TEMPLATE_COMMAND, &command);
+
+	if (r == 0 && !template_program_is_absolute(command) && !template_program_is_name(command))
+		return complain(reader->complaint, entry->column,
+				"Build=: the program must be an absolute path, with its first byte "
+				"/ or ${PROJECT} or ${SOURCE} first, or a name without a slash");
+	r = r != 0 ? r : check_shared(reader, entry, command);
+	if (r != 0)
+		return r;
+	if (runtime->n_build == BUILD_COMMANDS_MAX)
+		return complain(reader->complaint, 0, "more than %d Build=", BUILD_COMMANDS_MAX);
+	runtime->build[runtime->n_build++] = TAKE(command);
+	return 0;
+}
+
 static int take_install(struct reader *reader, const struct ini_entry *entry)
 {
 	return take_template(reader, entry, entry->value, TEMPLATE_TEXT, &reader->runtime->install);
@@ -318,6 +360,7 @@ static const struct runtime_key keys[] = {
 	{ "Environment", take_environment, .repeats = true },
 	{ "Needs", take_needs },
 	{ "NeedsHint", take_needs_hint },
+	{ "Build", take_build, .repeats = true },
 	{ "Install", take_install },
 	{ "Detects", take_detects, .repeats = true },
 	{ "DetectsPriority", take_detects_priority },

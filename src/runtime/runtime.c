@@ -34,6 +34,8 @@ struct runtime *runtime_free(struct runtime *runtime)
 	for (size_t i = 0; i < runtime->n_presets; i++)
 		free(runtime->presets[i]);
 	setting_list_clear(&runtime->settings);
+	for (size_t i = 0; i < runtime->n_build; i++)
+		template_free(runtime->build[i]);
 	template_free(runtime->exec);
 	template_free(runtime->needs);
 	template_free(runtime->install);

@@ -22,6 +22,11 @@ struct runtime;
 struct runtime_set;
 
 /*
+ * Of a project that was fetched, the calls below take its directory as `checkout`: it stands in the
+ * place of project_source. NULL where project_source is a directory itself.
+ */
+
+/*
  * Loads all *.conf of the directories (NULL-terminated array, most important first: the first file
  * of a name wins). A file with an error is left out, and logged with its path and line; a runtime
  * that is named later is then refused. Returns 0 or a negative errno.
@@ -37,7 +42,7 @@ DEFINE_CLEANUP(struct runtime_set, runtime_set_free);
  * project is not where an indexer can reach it.
  */
 int runtime_choose(const struct runtime_set *set, struct definition *definition,
-		   struct refusal *refusal);
+		   const char *checkout, struct refusal *refusal);
 
 /*
  * Finds the runtime of a definition and checks beforehand what can be checked of project_source,
@@ -50,7 +55,32 @@ int runtime_choose(const struct runtime_set *set, struct definition *definition,
  * set.
  */
 int runtime_resolve(const struct runtime_set *set, const struct definition *definition,
-		    const struct runtime **ret, struct refusal *refusal);
+		    const char *checkout, const struct runtime **ret, struct refusal *refusal);
+
+/*
+ * What runtime_resolve() would refuse and can be said before the project is fetched: of its texts,
+ * and of the runtime where one is named. 0, REFUSED or -ENOMEM.
+ */
+int runtime_check_unfetched(const struct runtime_set *set, const struct definition *definition,
+			    struct refusal *refusal);
+
+/* Commands, each a NULL-terminated array whose first word is an absolute path; owned. */
+#define BUILD_COMMANDS_MAX 8
+struct build {
+	char **commands[BUILD_COMMANDS_MAX];
+	size_t n;
+};
+
+void build_clear(struct build *build);
+
+/*
+ * How the project of a checkout is built (Build= of its runtime, which must be named), with the
+ * paths that it has where `source` is its root. None where nothing is to be built: there is no
+ * Build=, or what Needs= names is there. 0, REFUSED or -ENOMEM; on success *ret is the caller's.
+ */
+int runtime_make_build(const struct runtime_set *set, const struct definition *definition,
+		       const char *checkout, const char *source, struct build *ret,
+		       struct refusal *refusal);
 
 /* Whether no file was left out for an error. */
 bool runtime_set_is_good(const struct runtime_set *set);
@@ -94,9 +124,10 @@ const struct setting *runtime_settings(const struct runtime *runtime, size_t *re
  * Makes the spec for indexer-exec (proto/indexerd/exec/v1/spec.proto, packed): the command expanded
  * from the template, the environment (the runtime's, then the request's, then INDEXER_ID,
  * INDEXER_NAME, INDEXER_RUNNER_ADDRESS=runner_address, INDEXER_PROJECT_SOURCE,
- * INDEXER_PROJECT_DIR, and the variables of `state`), the log format. *ret is malloc()ed and owned
- * by the caller. 0, REFUSED (the template does not expand for this definition) or -ENOMEM.
+ * INDEXER_PROJECT_DIR, and the variables of `state`), the log format. `source` is the project's
+ * root as the process sees it, or NULL for project_source itself. *ret is malloc()ed and owned by
+ * the caller. 0, REFUSED (the template does not expand for this definition) or -ENOMEM.
  */
 int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,
-		      const char *runner_address, const struct kv_list *state, uint8_t **ret,
-		      size_t *ret_size, struct refusal *refusal);
+		      const char *source, const char *runner_address, const struct kv_list *state,
+		      uint8_t **ret, size_t *ret_size, struct refusal *refusal);

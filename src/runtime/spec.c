@@ -157,14 +157,14 @@ static int make_spec(const struct runtime *runtime, const struct definition *def
 }
 
 int runtime_make_spec(const struct runtime *runtime, const struct definition *definition,
-		      const char *runner_address, const struct kv_list *state, uint8_t **ret,
-		      size_t *ret_size, struct refusal *refusal)
+		      const char *source, const char *runner_address, const struct kv_list *state,
+		      uint8_t **ret, size_t *ret_size, struct refusal *refusal)
 {
 	_cleanup_(kv_list_clear) struct kv_list environment = {};
 	_cleanup_(variables_clear) struct variables variables = {};
 	int r;
 
-	r = variables_make(&variables, definition);
+	r = variables_make(&variables, definition, source);
 	if (r == 0)
 		r = make_environment(runtime, definition, &variables, runner_address, state,
 				     &environment);

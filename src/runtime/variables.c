@@ -66,11 +66,13 @@ static char *join_keys(const struct kv_list *environment)
 	return joined;
 }
 
-int variables_make(struct variables *variables, const struct definition *definition)
+int variables_make(struct variables *variables, const struct definition *definition,
+		   const char *source)
 {
+	const char *root = source ? source : definition->project_source;
 	struct variables v = {
-		.source = path_join(definition->project_source, ""),
-		.project = path_join(definition->project_source, definition->project_dir),
+		.source = path_join(root, ""),
+		.project = path_join(root, definition->project_dir),
 		.env_keys = join_keys(&definition->environment),
 	};
 

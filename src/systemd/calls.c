@@ -270,16 +270,50 @@ int systemd_query_property(struct systemd *systemd, const char *unit, const char
 	return properties_call(systemd, unit, SYSTEMD_NAME ".Service", property, done, userdata);
 }
 
+/* A StartTransientUnit up to its properties. */
+static int new_start(struct systemd *systemd, const char *unit, sd_bus_message **ret)
+{
+	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit", ret);
+
+	return r < 0 ? r : sd_bus_message_append(*ret, "ss", unit, "fail");
+}
+
+static int send_start(struct systemd *systemd, sd_bus_message *m, systemd_done *done,
+		      void *userdata)
+{
+	int r = sd_bus_message_append(m, "a(sa(sv))", 0);
+
+	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+}
+
 int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,
 		  void *userdata)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit", &m);
+	int r = new_start(systemd, plan->unit, &m);
 
-	r = r < 0 ? r : sd_bus_message_append(m, "ss", plan->unit, "fail");
 	r = r < 0 ? r : unit_plan_append(m, plan);
-	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
-	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+	return r < 0 ? r : send_start(systemd, m, done, userdata);
+}
+
+int systemd_start_fetch(struct systemd *systemd, const struct fetch_plan *plan, systemd_done *done,
+			void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_start(systemd, plan->unit, &m);
+
+	r = r < 0 ? r : fetch_plan_append(m, plan);
+	return r < 0 ? r : send_start(systemd, m, done, userdata);
+}
+
+int systemd_start_remove(struct systemd *systemd, const struct remove_plan *plan,
+			 systemd_done *done, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_start(systemd, plan->unit, &m);
+
+	r = r < 0 ? r : remove_plan_append(m, plan);
+	return r < 0 ? r : send_start(systemd, m, done, userdata);
 }
 
 int systemd_start_slice(struct systemd *systemd, const char *slice, const char *description,

@@ -79,6 +79,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 	(void)error;
 	if (r >= 0 && is_indexers_unit(unit))
 		systemd->events.job_removed(unit, job, result, systemd->userdata);
+	else if (r >= 0 && startswith(unit, FETCH_UNIT_PREFIX))
+		systemd->events.fetch_ended(unit, systemd->userdata);
 	return r < 0 ? r : 0;
 }
 

@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/cleanup.h"
+#include "systemd/fetch-plan.h"
 #include "systemd/unit-plan.h"
 #include "systemd/unit-state.h"
 
@@ -31,7 +32,8 @@
 
 struct systemd;
 
-/* What the owner is told. Unit names are lent; only units whose name is an indexer's are reported.
+/* What the owner is told. Unit names are lent; only units of ours are reported, by
+ * their names.
  */
 struct systemd_events {
 	/* Connected, subscribed; also after daemon-reload and a new PID 1: whatever was known must
@@ -45,6 +47,8 @@ struct systemd_events {
 	void (*unit_removed)(const char *unit, void *userdata); /* not by a daemon-reload */
 	/* A job ended; job is its object path, result "done", "failed", "canceled", ... */
 	void (*job_removed)(const char *unit, const char *job, const char *result, void *userdata);
+	/* The job of a unit of FETCH_UNIT_PREFIX ended, and so did its process. */
+	void (*fetch_ended)(const char *unit, void *userdata);
 };
 
 /* How a call ended. All strings are lent for the duration of the callback. */
@@ -91,6 +95,11 @@ int systemd_start_slice(struct systemd *systemd, const char *slice, const char *
 /* SetUnitProperties, until the next boot: all of the limits of a slice that is pinned. */
 int systemd_limit_slice(struct systemd *systemd, const char *slice, const struct resources *limits,
 			systemd_done *done, void *userdata);
+/* The same of the other units. */
+int systemd_start_fetch(struct systemd *systemd, const struct fetch_plan *plan, systemd_done *done,
+			void *userdata);
+int systemd_start_remove(struct systemd *systemd, const struct remove_plan *plan,
+			 systemd_done *done, void *userdata);
 /* StopUnit; the reply is the job's object path. */
 int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
 /*

@@ -21,6 +21,12 @@
 /* From the start of a unit to its program's, beside the wait before a restart. */
 #define UNIT_START_TIMEOUT_USEC (90 * USEC_PER_SEC)
 
+/*
+ * Where the unit sees a project that was fetched. It was built at the same place, since a build may
+ * write down where it was.
+ */
+#define PROJECT_MOUNT "/run/indexerd/project"
+
 enum unit_plan_kind {
 	UNIT_PLAN_RUN,	/* the indexer itself */
 	UNIT_PLAN_HOLD, /* a oneshot that does nothing, so that the unit is loaded and can be
@@ -36,7 +42,8 @@ struct unit_plan {
 	const char *lineage; /* see model/lineage.h */
 	const char *slice;   /* of its tree; NULL: INDEXER_SLICE */
 	const char *description;
-	const char *exec_path;			       /* indexer-exec */
+	const char *exec_path; /* indexer-exec */
+	const char *checkout;  /* what PROJECT_MOUNT shows, or NULL: the project is a directory */
 	const char *credential_path;		       /* the packed spec */
 	const struct kv_list *credentials, *encrypted; /* names, as keys, that systemd looks up */
 	const char *unit_group; /* supplementary group for the indexers' socket */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "common/util.h"
-#include "exec/native.h"
-#include "exec/splitter.h"
+#include "lines/native.h"
+#include "lines/splitter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -56,7 +56,7 @@ need_packages() {
 need_build() {
 	local -a depends
 	mapfile -t depends < <(sed -n '/^Build-Depends:/,/^[^ ]*:/p' "$tree_top/debian/control" |
-		sed -E '/^Standards-Version/d; s/^Build-Depends://; s/\([^)]*\)//g' | tr -d ' ' |
+		sed -E '/^Standards-Version/d; s/^Build-Depends://; s/\([^)]*\)|<[^>]*>//g' | tr -d ' ' |
 		tr ',' '\n' | sed -E 's/^debhelper-compat$/debhelper/; /^$/d' |
 		sed 's/^dh-sequence-installsysusers$/debhelper/')
 	need_packages build-essential dpkg-dev "${depends[@]}"

@@ -96,7 +96,7 @@ static void check(const struct runtime_set *set, const struct choice_case *e)
 
 	if (string_set(&d->preset, e->preset ? e->preset : "") < 0)
 		abort();
-	r = runtime_choose(set, d, &refusal);
+	r = runtime_choose(set, d, NULL, &refusal);
 	if (!e->reason) {
 		is_int(r, 0, "%s/%s: chosen%s%s", e->source, e->script, r ? ": " : "",
 		       r ? refusal.message : "");
@@ -198,22 +198,23 @@ static void test_installed(void)
 
 	if (string_set(&d->preset, "x") < 0)
 		abort();
-	is_int(runtime_resolve(set, d, &runtime, &refusal), REFUSED, "one that is not installed");
+	is_int(runtime_resolve(set, d, NULL, &runtime, &refusal), REFUSED,
+	       "one that is not installed");
 	is_str(refusal.reason, "RUNTIME_NOT_INSTALLED", "by its reason");
 	is_int(refusal.code, CODE_FAILED_PRECONDITION, "by its code");
 	is_str(refusal.message,
 	       "indexer.runtime: 'absent' is not installed on the server: there is no no-such-x in "
 	       "/usr/local/bin or /usr/bin; install it with: get no-such-x",
 	       "with the line that installs it");
-	is_int(runtime_make_spec(runtime_set_find(set, "absent"), d, "unix:/x", &state, &packed,
-				 &size, &unnamed),
+	is_int(runtime_make_spec(runtime_set_find(set, "absent"), d, NULL, "unix:/x", &state,
+				 &packed, &size, &unnamed),
 	       REFUSED, "nor can it be started later");
 	is_str(unnamed.reason, "RUNTIME_NOT_INSTALLED", "for the same reason");
 	refusal_clear(&refusal);
 
 	if (string_set(&d->preset, "") < 0 || string_set(&d->runtime, "gone") < 0)
 		abort();
-	is_int(runtime_resolve(set, d, &runtime, &refusal), REFUSED, "one by its path");
+	is_int(runtime_resolve(set, d, NULL, &runtime, &refusal), REFUSED, "one by its path");
 	is_str(refusal.message,
 	       "indexer.runtime: 'gone' is not installed on the server: there is no /no/such",
 	       "without a line that installs it");
@@ -231,8 +232,8 @@ static void test_installed(void)
 
 	if (string_set(&d->runtime, "there") < 0)
 		abort();
-	is_int(runtime_make_spec(runtime_set_find(set, "there"), d, "unix:/x", &state, &packed,
-				 &size, &unnamed),
+	is_int(runtime_make_spec(runtime_set_find(set, "there"), d, NULL, "unix:/x", &state,
+				 &packed, &size, &unnamed),
 	       0, "a program by its name");
 	ok(packed && memmem(packed, size, "/usr/bin/env", 12), "is started by its path");
 	free(packed);

@@ -165,6 +165,29 @@ static void test_persistence(void)
 	is_int(config_check(&config), -EINVAL, "an address");
 }
 
+static void test_source(void)
+{
+	_cleanup_(config_clear) struct config config;
+	const struct source_config *source = &config.source;
+
+	config_init(&config);
+	ok(source->max_fetches == 4 && source->limits.timeout_usec == 900 * USEC_PER_SEC &&
+		   source->limits.memory_max_bytes == 2ULL << 30 &&
+		   source->limits.tasks_max == 512 && source->max_bytes == 4ULL << 30 &&
+		   source->cache_max_bytes == 32ULL << 30 &&
+		   source->keep_unused_usec == 3600 * USEC_PER_SEC,
+	   "fetches have limits by default");
+	is_int(read_over("[Source]\nMaxFetches=1\nTimeoutSec=2\nMemoryMaxMiB=16\nTasksMax=8\n"
+			 "MaxMiB=5\nCacheMaxMiB=6\nKeepUnusedSec=0\n",
+			 &config),
+	       0, "and others");
+	ok(source->max_fetches == 1 && source->limits.timeout_usec == 2 * USEC_PER_SEC &&
+		   source->limits.memory_max_bytes == 16 << 20 && source->limits.tasks_max == 8 &&
+		   source->max_bytes == 5 << 20 && source->cache_max_bytes == 6 << 20 &&
+		   source->keep_unused_usec == 0,
+	   "where the file says so");
+}
+
 static void test_refused(void)
 {
 	static const char *const texts[] = {
@@ -194,6 +217,9 @@ static void test_refused(void)
 		"[Journal]\nRateLimitBurst=100000001\n",
 		"[NoSuchSection]\nKey=1\n",
 		"[Persistence]\nBackend=mongo\n",
+		"[Source]\nMaxFetches=0\n",
+		"[Source]\nMaxMiB=1G\n",
+		"[Source]\nTimeoutSec=86401\n",
 		"[Persistence]\nBackend=\n",
 		"[Persistence]\nAddress=127.0.0.1:6379\n",
 		"[Persistence]\nAddress=redis://u:secret@h\n",
@@ -245,6 +271,7 @@ int main(void)
 	test_lists();
 	test_secrets();
 	test_persistence();
+	test_source();
 	test_refused();
 	test_long_subject();
 	return tap_done();

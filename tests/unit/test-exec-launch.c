@@ -12,7 +12,7 @@
 
 #include "common/util.h"
 #include "exec/environment.h"
-#include "exec/place.h"
+#include "common/place.h"
 #include "exec/spec.h"
 #include "model/secret.h"
 #include "tap.h"

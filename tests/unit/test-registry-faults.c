@@ -193,7 +193,7 @@ static void test_unfinished(void)
 
 	write_file(path, "", 0, 0);
 	is_int(try_open(path), 0, "an empty file is a registry that was not made yet");
-	is_int(test_sql(path, "PRAGMA user_version"), 7, "and is made now");
+	is_int(test_sql(path, "PRAGMA user_version"), 8, "and is made now");
 }
 
 /* A registry with enough rows that most pages are rows. */
@@ -267,6 +267,10 @@ static void test_edited(void)
 		"UPDATE indexers SET exit_reason = -1",
 		"UPDATE indexers SET restart_count = 1 << 33",
 		"UPDATE indexers SET invocation_id = 'abc'",
+		"UPDATE indexers SET source_key = '../abc'",
+		"UPDATE indexers SET source_key = 'abc'",
+		"UPDATE indexers SET source_commit = printf('%.39c', 'a')",
+		"UPDATE indexers SET source_fetch = printf('%.40c', 'a')",
 		"INSERT INTO labels VALUES (1, 'a', 'a', 'x' || char(0))",
 		"INSERT INTO args VALUES (1, 0, char(0))",
 		"UPDATE indexers SET parent = key",

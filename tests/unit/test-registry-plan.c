@@ -191,7 +191,7 @@ static void test_migration(void)
 	is_str(ids, "child other ", "by the labels that were there");
 	filter_free(filter);
 	registry_close(registry);
-	is_int(test_sql(test_path, "PRAGMA user_version"), 7, "it is of schema 7 now");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 8, "it is of schema 8 now");
 	is_int(test_sql(test_path, "SELECT count(*) FROM pragma_foreign_key_check"), 0,
 	       "nothing dangles");
 	test_forget(&seen);

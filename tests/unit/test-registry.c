@@ -33,7 +33,7 @@ static void test_new_file(void)
 	registry = registry_close(registry);
 	is_int(mode_of("-wal"), 0, "closing leaves one file");
 	is_int(test_sql(test_path, "PRAGMA application_id"), 0x69647864, "it is marked as ours");
-	is_int(test_sql(test_path, "PRAGMA user_version"), 7, "with the schema's version");
+	is_int(test_sql(test_path, "PRAGMA user_version"), 8, "with the schema's version");
 
 	chmod(test_path, 0644);
 	is_int(registry_open(test_path, &registry), 0, "it opens again");
@@ -73,6 +73,8 @@ static struct definition *full_definition(void)
 	d->generation = 3;
 	string_set(&d->creator, "user:1000");
 	string_set(&d->persistence, "redis redis://u@h:1/2 secret");
+	memset(d->checkout.commit, 'a', 40);
+	memset(d->checkout.key, '0', HASH_TEXT_MAX - 1);
 	return d;
 }
 
@@ -95,6 +97,8 @@ static void compare_definitions(const struct definition *got, const struct defin
 	is_str(got->preset, want->preset, "preset");
 	is_str(got->creator, want->creator, "creator");
 	is_str(got->persistence, want->persistence, "persistence");
+	is_str(got->checkout.commit, want->checkout.commit, "the commit of its project");
+	is_str(got->checkout.key, want->checkout.key, "and which checkout that is");
 	ok(memcmp(&got->resources, &want->resources, sizeof(got->resources)) == 0, "resources");
 	ok(resources_equal(&got->tree_resources, &want->tree_resources), "tree_resources");
 	is_int(got->restart, want->restart, "restart");
@@ -286,10 +290,13 @@ static void test_results(void)
 	strcpy(result.definition->uid, nobody);
 	is_int(registry_record(registry, &result), -ENOENT, "nothing recorded");
 	is_int(registry_want(registry, nobody, true, 2), -ENOENT, "nothing wanted");
+	is_int(registry_fetch(registry, nobody, boot), -ENOENT, "nothing fetched");
+	is_int(registry_fetch(registry, uid, boot), 0, "a fetch");
 	strcpy(result.definition->uid, uid);
 	is_int(registry_record(registry, &result), 0, "an end");
 	test_load(registry, &seen);
 	row = &seen.rows[0];
+	is_str(row->fetch, boot, "the fetch");
 	is_str(row->boot_id, boot, "boot");
 	is_str(row->invocation_id, invocation, "invocation");
 	ok(row->start_time == UINT64_MAX, "start time");

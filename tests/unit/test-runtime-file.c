@@ -33,6 +33,14 @@ static void test_file_errors(void)
 		  "3:16: Environment=: expected ${NAME} or ${NAME:+words}" },
 		{ "Needs=x/${PROJECT}",
 		  "3:7: Needs=: expected an absolute path; ${PROJECT} and ${SOURCE} are some" },
+		{ "Build=x ${ID}",
+		  "3:7: Build=: ${ID} is one indexer's, and what is built is shared; there are "
+		  "${PROJECT}, ${SOURCE} and ${DIR}" },
+		{ "Build=${DIR}/x", "3:7: Build=: the program must be an absolute path, with its "
+				    "first byte / or ${PROJECT} or ${SOURCE} first, or a name "
+				    "without a slash" },
+		{ "Build=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a\nBuild=a",
+		  "11:0: more than 8 Build=" },
 		{ "Progress=",
 		  "3:10: Progress=: it has none of ${CURRENT}, ${HEAD} and ${STARTING}" },
 		{ "Progress=x=${CURRENT}\nProgress= x=${BLOCK}",

@@ -40,8 +40,8 @@ static Indexerd__Exec__V1__Spec *make_spec(const struct runtime *runtime, struct
 	if (kv_list_set(&state, "PERSIST_TO_FS", "/state") < 0)
 		abort();
 
-	is_int(runtime_make_spec(runtime, d, "unix:/run/x", &state, &packed, &size, &refusal), 0,
-	       "a spec");
+	is_int(runtime_make_spec(runtime, d, NULL, "unix:/run/x", &state, &packed, &size, &refusal),
+	       0, "a spec");
 	spec = indexerd__exec__v1__spec__unpack(NULL, size, packed);
 	free(packed);
 	if (!spec)
@@ -136,8 +136,8 @@ static void test_spec_environment(void)
 	memset(big, 'x', SPEC_TOO_LARGE - 1);
 	if (kv_list_set(&d->environment, "BIG", big) < 0)
 		abort();
-	is_int(runtime_make_spec(runtime, d, "unix:/x", &state, &packed, &size, &refusal), REFUSED,
-	       "more than a credential takes");
+	is_int(runtime_make_spec(runtime, d, NULL, "unix:/x", &state, &packed, &size, &refusal),
+	       REFUSED, "more than a credential takes");
 	is_str(refusal.reason, "COMMAND_TOO_LONG", "is refused");
 	ok(!packed, "and nothing given");
 	free(big);
