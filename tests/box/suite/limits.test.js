@@ -6,7 +6,7 @@
 
 const fs = require('node:fs');
 const {
-	assert, call, later, lines, project, refused, restart, run, sh, show, test, unit, until,
+	assert, call, later, lines, project, refused, restart, run, served, sh, show, test, unit, until,
 } = require('./lib');
 
 const SLEEP = '#!/bin/sh\necho hello\nexec sleep infinity\n';
@@ -85,6 +85,26 @@ test('another limit takes effect at once, and no process notices', async () => {
 	await update('root', { tree_resources: { tasks_max: 51 } }, 'tree_resources.tasks_max');
 	assert.deepEqual(limits(slice), ['700ms', '51', 'infinity'].sort());
 	assert.deepEqual([pid('root'), pid('grandchild')], [before[0], before[2]]);
+});
+
+test('limits are told to the slice also when the bus or PID 1 was gone, and what was missed then', async () => {
+	const { slice, ids } = await tree({ tasks_max: 99 });
+	const before = ids.map(pid);
+	run('systemctl daemon-reexec');
+	await served();
+	await update('root', { tree_resources: { tasks_max: 98 } }, 'tree_resources');
+	assert.equal(tasks(slice), '98');
+	run('systemctl stop dbus.socket dbus.service');
+	later(() => run('systemctl start dbus.socket dbus.service'));
+	await refused(update('root', { tree_resources: { tasks_max: 97 } }, 'tree_resources'), 'UNAVAILABLE');
+	run('systemctl start dbus.socket dbus.service');
+	await until(() => update('root', { tree_resources: { tasks_max: 96 } }, 'tree_resources').then(() => true, () => false));
+	assert.equal(tasks(slice), '96');
+	// Somebody else has set it otherwise: the next daemon says again what is wanted.
+	run(`systemctl set-property --runtime ${slice} TasksMax=5`);
+	await restart();
+	await until(() => tasks(slice) === '96');
+	assert.deepEqual(ids.map(pid), before);
 });
 
 test('the first limit and the end of the last one start anew what runs, and only that', async () => {
