@@ -51,13 +51,18 @@ static bool is_read(struct reader *reader, const struct reader_record *record)
  * of several matches one after the other, and journald does not wait: a record that comes when its
  * list has been asked is passed over for a later one whose list has not. The list of lines is asked
  * first (that of the match that was added last), so a line never hides an event, but an event may
- * hide lines; and of several priorities each may hide others.
+ * hide lines; and of several priorities each may hide others. The live reader has two lists of
+ * lines, that of the slices of trees is asked first: while there are such lines, others may hide
+ * them.
  */
 static bool may_hide(struct reader *reader, const struct reader_record *record)
 {
 	struct position at;
 
-	return (!reader->record.of_unit || reader->sparse) &&
+	if (!reader->query && reader->record.of_tree)
+		reader->sees_trees = true;
+	return (!reader->record.of_unit || reader->sparse ||
+		(reader->sees_trees && !reader->record.of_tree)) &&
 	       is_fresh(record->log.time, FRESH_USEC) && reader_position(reader, &at) == 0 &&
 	       (!reader->looked.is_set || position_compare(&at, &reader->looked) > 0);
 }

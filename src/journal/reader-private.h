@@ -29,7 +29,8 @@ struct reader {
 	struct repeat_finder *repeats;
 	struct kin kin; /* whose the last event was */
 
-	bool sparse; /* only lines of the query's level are matched */
+	bool sparse;	 /* only lines of the query's level are matched */
+	bool sees_trees; /* the live reader has come to a line from the slice of a tree */
 
 	uint64_t settle;    /* how old a record has to be, in microseconds; 0: of any age, */
 	uint64_t horizon;   /* so it is of before this time (CLOCK_MONOTONIC), */

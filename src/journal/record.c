@@ -25,7 +25,7 @@
 #define LINE_DIGITS_MAX 14
 
 struct fields {
-	bool has_message, in_slice, is_trace, is_deletion;
+	bool has_message, in_slice, in_tree, is_trace, is_deletion;
 	int priority; /* -1: none */
 	unsigned n_uids, n_ids, n_lineages;
 	uint64_t invocation;
@@ -95,7 +95,8 @@ static int take_slice(struct record_reader *reader, const char *value, size_t si
 		      struct fields *fields)
 {
 	(void)reader;
-	fields->in_slice = is_value(value, size, INDEXER_SLICE) || slice_is_tree(value, size, NULL);
+	fields->in_tree = slice_is_tree(value, size, NULL);
+	fields->in_slice = fields->in_tree || is_value(value, size, INDEXER_SLICE);
 	return 0;
 }
 
@@ -284,6 +285,7 @@ static int read_record(struct record_reader *reader, sd_journal *j, struct reade
 	ret->lineage = reader->lineage;
 	reader->lineage[0] = '\0';
 	reader->of_unit = true;
+	reader->of_tree = false;
 	if (sd_journal_get_realtime_usec(j, &ret->log.time) < 0)
 		return READER_PASSED;
 	sd_journal_restart_data(j);
@@ -293,6 +295,7 @@ static int read_record(struct record_reader *reader, sd_journal *j, struct reade
 			return r;
 	}
 	reader->of_unit = !fields.of_daemon && !(fields.of_init && fields.of_pid_1);
+	reader->of_tree = fields.in_tree;
 	if (r == 0 && fields.of_init && fields.of_pid_1)
 		return read_event(reader, j, ret);
 	/* A damaged record, or one that does not unpack, is passed over: the next may be whole. */

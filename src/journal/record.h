@@ -36,7 +36,8 @@ struct record_reader {
 	size_t content_size, content_allocated;
 	struct event_reader *events;
 	struct unit_event event;
-	bool of_unit;	    /* the last one was neither PID 1's nor the daemon's */
+	bool of_unit;	    /* the last one was neither PID 1's nor the daemon's, */
+	bool of_tree;	    /* and from a slice of a tree */
 	bool wants_lineage; /* the reader's to say, */
 	bool wants_lines;   /* as that events are passed over */
 	char lineage[LINEAGE_MAX];

@@ -156,6 +156,7 @@ test('a daemon that is killed in a move finishes it when it is back', async () =
 	await until(() => pid('root') !== before[0]);
 	run('systemctl kill -s KILL indexerd.service');
 	await moving;
+	await served();
 	await until(() => ids.every((id, i) => ![before[i], '0'].includes(pid(id)) && sliceOf(id) === slice), { limit: 30_000 });
 	assert.equal(tasks(slice), '99');
 	await call('DeleteIndexer', { name: name('root') });
