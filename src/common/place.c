@@ -8,18 +8,9 @@
 #include <stdio.h>
 
 #include "common/cleanup.h"
-#include "common/util.h"
+#include "common/path.h"
 #include "common/place.h"
-
-/* Both are absolute and without links. */
-static bool is_inside(const char *root, const char *path)
-{
-	size_t n = strlen(root);
-
-	if (streq(root, "/"))
-		return true;
-	return strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
+#include "common/util.h"
 
 static int check_inside(const char *source, const char *resolved)
 {
@@ -27,7 +18,7 @@ static int check_inside(const char *source, const char *resolved)
 
 	if (!root)
 		return -errno;
-	return is_inside(root, resolved) ? 0 : PLACE_OUTSIDE;
+	return path_is_within(resolved, root) ? 0 : PLACE_OUTSIDE;
 }
 
 int place_enter(const char *source, const char *dir)

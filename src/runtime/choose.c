@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/path.h"
 #include "common/util.h"
 #include "runtime/private.h"
 

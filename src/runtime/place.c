@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "common/path.h"
 #include "common/util.h"
 #include "model/names.h"
 #include "runtime/private.h"

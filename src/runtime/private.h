@@ -93,9 +93,6 @@ void variables_clear(struct variables *variables);
  */
 char *path_join(const char *a, const char *b);
 
-/* Whether path is dir, with or without slashes at its end, or lies under it; both without ".". */
-bool path_is_within(const char *path, const char *dir);
-
 /*
  * REFUSED (INVALID_ARGUMENT) where the sandbox of the runtime (of one without a section [Service]
  * where that is NULL) hides the path from the indexer, as far as that can be seen from its first

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "common/path.h"
 #include "common/util.h"
 #include "model/validate.h"
 #include "runtime/private.h"

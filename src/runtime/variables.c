@@ -37,15 +37,6 @@ char *path_join(const char *a, const char *b)
 	return joined;
 }
 
-bool path_is_within(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 0 && dir[n - 1] == '/')
-		n--;
-	return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
 /* What an interpreter with a list of allowed variables is told: "A,B". */
 static char *join_keys(const struct kv_list *environment)
 {
