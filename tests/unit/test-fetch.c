@@ -586,6 +586,7 @@ static int start_server(void)
 	return port;
 }
 
+/* Behind the credential may stand a ref. */
 static int fetch_by_ssh(int port, const char *user, const char *project, const char *credential,
 			const char *known_hosts, const char *script)
 {
@@ -616,6 +617,7 @@ static void test_ssh(void)
 {
 	const char *user = getpwuid(geteuid())->pw_name;
 	_cleanup_free_ char *script = NULL;
+	char old[128];
 	int port = start_server();
 
 	if (port == 0) {
@@ -634,6 +636,12 @@ static void test_ssh(void)
 	       0, "a build that shows the key");
 	ok(logged("-----BEGIN") && sh("! sed -n 2p user.key | grep -qFf - journal.txt"),
 	   "  has it covered");
+	/* Without the second version of git's protocol, which sshd keeps from it by default, no
+	 * server gives a commit that is the tip of nothing. */
+	(void)snprintf(old, sizeof(old), "indexer.key#%s", commit_of("feature/x~1"));
+	is_int(fetch_by_ssh(port, user, "project", old, "known", NULL), 0, "a commit in between");
+	ok(logged("asking for all of the repository instead"), "  comes with all others");
+	is_str(content("tree/file"), "three\n", "  its files");
 	is_int(fetch_by_ssh(port, user, "project", "indexer.other", "known", NULL), 1,
 	       "another key");
 	ok(strstr(content("error"), "Permission denied"), "  is told: %s", content("error"));
