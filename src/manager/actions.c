@@ -490,11 +490,33 @@ static void on_stop_asked(const struct systemd_result *result, void *userdata)
 	}
 }
 
+/*
+ * A process that ends for another run goes on until all is there that its start needs. True where
+ * that is so, and nothing else is to be done now.
+ */
+static bool is_kept_meanwhile(struct entry *entry)
+{
+	_cleanup_refusal_ struct refusal refusal = {};
+	const struct registry_row *row = &entry->row;
+	bool ready = true;
+	int r;
+
+	if (row->tombstone || row->halted || row->run == row->started_run)
+		return false;
+	r = source_prepare(entry, &ready, &refusal);
+	if (r == 0)
+		return !ready;
+	entry_prepare_failed(entry, r == REFUSED ? refusal.message : strerror(-r));
+	return true;
+}
+
 static void act_stop(struct entry *entry)
 {
 	char unit[UNIT_MAX_SIZE];
 	int r;
 
+	if (is_kept_meanwhile(entry))
+		return;
 	unit_from_id(entry->row.definition->id, unit);
 	entry_operation_begin(entry, OPERATION_STOP);
 	r = systemd_stop(entry->manager->systemd, unit, on_stop_asked, entry);

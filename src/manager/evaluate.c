@@ -141,6 +141,10 @@ static enum action decide(struct entry *entry)
 		}
 		actual.failed_away = r > 0;
 	}
+	/* Until something else is asked for. */
+	if (actual.presence == UNIT_LIVE && actual.other_run && entry->kept_for == row->run &&
+	    !row->tombstone && !row->halted)
+		return ACTION_NONE;
 	return reconcile(&wanted, &actual);
 }
 

@@ -157,12 +157,8 @@ static void fetch_failed(struct fetch *fetch, const char *words)
 		       words);
 	const char *message = r == REFUSED ? refusal.message : refusal_out_of_memory.message;
 
-	while ((entry = take_entry(fetch))) {
-		log_warning("%s: %s", entry->row.definition->id, message);
-		entry_note_start_failed(entry, message);
-		entry_refresh(entry);
-		entry_queue(entry);
-	}
+	while ((entry = take_entry(fetch)))
+		entry_prepare_failed(entry, message);
 	fetch_end(fetch);
 }
 
@@ -174,7 +170,7 @@ static void fetch_done(struct fetch *fetch, const struct fetch_result *result)
 		int r = source_pin(entry, result->commit);
 
 		if (r < 0)
-			entry_note_start_failed(entry, strerror(-r));
+			entry_prepare_failed(entry, strerror(-r));
 		entry_refresh(entry);
 		entry_queue_first(entry);
 	}

@@ -123,6 +123,7 @@ static void entry_free(struct entry *entry)
 	free(entry->job);
 	free(entry->ended_job);
 	free(entry->trouble);
+	free(entry->kept_words);
 	spec_clear(&entry->spec);
 	free(entry);
 }

@@ -102,10 +102,13 @@ struct entry {
 	char *job;		 /* object path of the job that is waited for, or NULL */
 	char *ended_job;	 /* a job of this unit that ended before its reply came, or NULL */
 	/* Of a root whose tree has limits together; see tree.c. */
-	unsigned slice_pins;		 /* references that our bus connection holds on the slice */
-	unsigned setting_limits;	 /* calls that tell it its limits and have no answer yet */
-	bool limits_due;		 /* it has others than it should */
-	struct fetch *fetch;		 /* what its start waits for, or NULL */
+	unsigned slice_pins;	 /* references that our bus connection holds on the slice */
+	unsigned setting_limits; /* calls that tell it its limits and have no answer yet */
+	bool limits_due;	 /* it has others than it should */
+	struct fetch *fetch;	 /* what its start waits for, or NULL */
+	uint64_t kept_for;	 /* the run that could not be prepared, for which the process of the
+				    one before it goes on; 0: none */
+	char *kept_words;	 /* why that is; NULL with none */
 	char running_key[HASH_TEXT_MAX]; /* the checkout that its unit was started with, or "" */
 	struct spec spec; /* made where the start was asked for, until it is written; or empty */
 
@@ -339,6 +342,12 @@ void source_follow_update(const struct definition *base, struct definition *next
 /* Where the daemon sees the definition's checkout, owned by the caller; NULL where the project is a
  * directory, or is not there yet. 0 or -ENOMEM. */
 int source_checkout(const struct manager *manager, const struct definition *definition, char **ret);
+
+/*
+ * The start of the wanted run cannot be prepared: it has failed, unless a process of the run before
+ * it is there, which goes on instead.
+ */
+void entry_prepare_failed(struct entry *entry, const char *words);
 
 /* fetch.c */
 /* The entry's start is not wanted any more, or another one. */

@@ -211,6 +211,31 @@ int source_checkout(const struct manager *manager, const struct definition *defi
 	return 0;
 }
 
+static bool has_process_of_before(const struct entry *entry)
+{
+	return entry_presence(entry) == UNIT_LIVE && !entry_is_current(entry) &&
+	       entry->operation == OPERATION_NONE && !entry->row.halted &&
+	       entry->row.run != entry->row.started_run;
+}
+
+void entry_prepare_failed(struct entry *entry, const char *words)
+{
+	log_warning("%s: %s", entry->row.definition->id, words);
+	if (has_process_of_before(entry)) {
+		char *text;
+
+		if (asprintf(&text, "%s; the process of before the change goes on", words) < 0)
+			text = NULL;
+		free(entry->kept_words);
+		entry->kept_words = text;
+		entry->kept_for = entry->row.run;
+	} else {
+		entry_note_start_failed(entry, words);
+	}
+	entry_refresh(entry);
+	entry_queue(entry);
+}
+
 void source_follow_update(const struct definition *base, struct definition *next, bool renew)
 {
 	struct checkout *checkout = &next->checkout;

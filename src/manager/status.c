@@ -91,7 +91,7 @@ static enum state entry_state(const struct entry *entry)
 	    (!entry->loaded || streq(entry->unit.active_state, "inactive") ||
 	     isempty(entry->unit.active_state)))
 		return STATE_STARTING;
-	if (entry->fetch)
+	if (entry->fetch && !unit_state_is_live(&entry->unit))
 		return STATE_STARTING;
 	if (entry->row.halted && !(unit_tells(entry) && unit_state_is_live(&entry->unit)))
 		return STATE_STOPPED;
@@ -127,8 +127,14 @@ static const char *backing_off_message(const struct entry *entry, const struct s
 	return buffer;
 }
 
+/* The wanted run could not be prepared, and the one before it goes on. */
+static bool is_kept(const struct entry *entry)
+{
+	return entry->kept_for == entry->row.run && !entry_is_current(entry);
+}
+
 /* Why it is in this state; NULL where there is nothing to say. The buffer is for composed text. */
-static const char *entry_message(const struct entry *entry, const struct status *status,
+static const char *entry_message(const struct entry *entry, struct status *status,
 				 char buffer[MESSAGE_MAX])
 {
 	if (status->state == STATE_DELETING)
@@ -143,9 +149,12 @@ static const char *entry_message(const struct entry *entry, const struct status 
 		return entry->row.message;
 	if (status->state == STATE_BACKING_OFF)
 		return backing_off_message(entry, status, buffer);
-	if (status->state == STATE_STARTING && entry->fetch)
+	if (entry->fetch)
 		return fetch_text(entry->fetch);
+	if (status->state == STATE_RUNNING && is_kept(entry))
+		return entry->kept_words;
 	if (status->state == STATE_RUNNING && *entry->row.definition->checkout.commit) {
+		status->message_is_note = true;
 		(void)snprintf(buffer, MESSAGE_MAX, "%s %s",
 			       entry->row.definition->project_source[0] == '/' ? "of the archive"
 									       : "of commit",

@@ -115,6 +115,7 @@ struct status {
 	char *control_group;	  /* of the unit, where it has a process and it is known; or NULL */
 	struct progress progress; /* of the process; its time is 0 where it is not known */
 	char *message;		  /* in words why it is in this state, or NULL */
+	bool message_is_note;	  /* it only tells more of what is as it should be */
 };
 
 struct view {

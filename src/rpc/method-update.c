@@ -32,8 +32,8 @@ static int answer(struct update_call *own, const struct view *view)
 
 	if (!indexer)
 		return -ENOMEM;
-	if (isempty(indexer->status->message) || own->effect == UPDATE_STAYS_STOPPED ||
-	    view->status.state == STATE_RUNNING)
+	if (isempty(indexer->status->message) || view->status.message_is_note ||
+	    own->effect == UPDATE_STAYS_STOPPED)
 		indexer->status->message = (char *)effects[own->effect];
 	call_reply(own->call, &indexer->base);
 	return 0;

@@ -211,6 +211,45 @@ test('a fetch is ended by Delete, Stop and Update, and by its time', async () =>
 	await idle();
 });
 
+test('an update lets the process go on until what it wants is there, and where that cannot be had', async () => {
+	const server = await ssh(), door = await gate(server.port);
+	const repo = repository({ 'main.sh': TELL, 'word.txt': 'one\n' });
+	const update = (project_source) => call('UpdateIndexer', {
+		indexer: { name: 'indexers/kept', project_source }, update_mask: { paths: ['project_source'] },
+	});
+	const made = await create('kept', { project_source: repo.url });
+	const pid = made.status.main_pid;
+	assert.equal(made.status.state, 'STATE_RUNNING');
+
+	const url = `${door.url(server.url(repo))}?credential=indexer.deploy`;
+	const updated = told(update(url));
+	await door.knocked();
+	await until(async () => (await get('kept')).status.message === `fetching ${url}`);
+	const meanwhile = await get('kept');
+	assert.deepEqual([meanwhile.status.state, meanwhile.status.main_pid], ['STATE_RUNNING', pid]);
+	door.open();
+	assert.equal((await updated).status.state, 'STATE_RUNNING');
+	const after = await settled('kept', 'STATE_RUNNING');
+	assert.notEqual(after.status.main_pid, pid);
+	assert.equal(after.status.message, `of commit ${repo.first}`);
+
+	// What is not there costs nothing but words.
+	const wrong = await update(`${repo.url}#nope`);
+	assert.equal(wrong.status.state, 'STATE_RUNNING');
+	assert.match(wrong.status.message, /cannot be fetched: .*nope.*; the process of before the change goes on/s);
+	assert.equal(wrong.status.main_pid, after.status.main_pid);
+	await restart();
+	await until(async () => /goes on$/.test((await get('kept')).status.message));
+	assert.equal((await get('kept')).status.main_pid, after.status.main_pid);
+	repo.commit({ 'word.txt': 'two\n' }, 'nope');
+	assert.equal((await call('StartIndexer', { name: 'indexers/kept' })).status.state, 'STATE_RUNNING');
+	await said('kept', 'two');
+	await update(`${repo.url}#none`);
+	await call('StopIndexer', { name: 'indexers/kept' });
+	assert.equal((await call('StartIndexer', { name: 'indexers/kept' })).status.state, 'STATE_FAILED');
+	await idle();
+});
+
 test('only so many are fetched at one time', async () => {
 	await configure('[Source]\nMaxFetches=1\n');
 	const repo = repository({ 'main.sh': SLEEPER }), door = await gate();
