@@ -535,6 +535,7 @@ static void on_clear_begun(const struct systemd_result *result, void *userdata)
 		 */
 		(void)snprintf(entry->unit.sub_state, sizeof(entry->unit.sub_state), "cleaning");
 		entry->cleared = true;
+		entry->state_gone = false;
 		entry_operation_end(entry);
 	} else if (is_lost(result->error)) {
 		entry_operation_lost(entry);
@@ -565,6 +566,28 @@ static void act_clear(struct entry *entry)
 		not_sent(entry, "its state cannot be cleared", r);
 }
 
+/*
+ * After a power failure, a directory that was removed may be there again, though the registry has
+ * committed since: an fdatasync() of a file that does not grow carries no other change of the file
+ * system with it. Without a row nobody would clear it, and the next indexer of the id would find
+ * it. One wait does for all that have come as far: see entry_is_announced().
+ */
+static int keep_state_gone(struct entry *entry)
+{
+	struct manager *manager = entry->manager;
+	int r;
+
+	if (entry->state_gone)
+		return 0;
+	r = state_directories_sync();
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < manager->n_entries; i++)
+		if (manager->entries[i]->notice != NOTICE_NONE)
+			manager->entries[i]->state_gone = true;
+	return 0;
+}
+
 static void act_remove(struct entry *entry)
 {
 	struct manager *manager = entry->manager;
@@ -575,6 +598,11 @@ static void act_remove(struct entry *entry)
 	/* What the registry does not know any more, nobody would write down after a crash. */
 	if (!entry_is_announced(entry))
 		return;
+	r = keep_state_gone(entry);
+	if (r < 0) {
+		entry_operation_failed(entry, "its state may come back", strerror(-r));
+		return;
+	}
 	r = registry_remove(manager->registry, entry->row.definition->uid);
 	if (r < 0) {
 		entry_operation_failed(entry, "its row cannot be removed", strerror(-r));

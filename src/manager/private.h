@@ -89,7 +89,8 @@ struct entry {
 	char group_of[ID128_TEXT_MAX];	      /* the invocation whose control group was asked for */
 	struct exit_record away_exit; /* of a unit that is gone, by the journal; or UNSPECIFIED */
 	bool cleared; /* CleanUnit was accepted; state that is there still was left behind by it */
-	bool was_begun; /* its deletion, by a daemon before this one */
+	bool state_gone; /* for good: its removal is on disk */
+	bool was_begun;	 /* its deletion, by a daemon before this one */
 	enum notice notice;
 	struct loop_item notice_item;
 	bool store_cleared;   /* nothing of its state is in its back end any more */

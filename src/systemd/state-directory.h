@@ -17,3 +17,9 @@ void state_directory_from_id(const char *id, char buffer[STATE_DIRECTORY_MAX]);
 
 /* Whether anything of it is on disk. Looks at the file system, at two names. */
 bool state_directory_exists(const char *id);
+
+/*
+ * Waits until what was removed of any indexer's state is removed on disk, too. Blocks for as long
+ * as a commit does. 0 or a negative errno.
+ */
+int state_directories_sync(void);
