@@ -36,13 +36,3 @@ box_up_installed() {
 			box install "${!variable}" "${INDEXERD_DEB:?the path of indexerd_*.deb}"
 	fi
 }
-
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || { echo "not within its limit: $*" >&2; return 1; }
-		read -rt 0.2 <> <(:) || :
-	done
-}

@@ -8,6 +8,7 @@
 #	scratch dir                     # a directory of one's own, its path in $dir
 #	at_exit 'kill "$server"'        # a string, evaluated at the end
 #	limit 60 make                   # run a command that may take long, see below
+#	wait_for 20 test -e file        # wait until a command succeeds
 #
 # A trap waits until the command in the foreground has ended, so what may take long is run by
 # `limit`: it passes the signal on to the command at once.
@@ -45,6 +46,16 @@ limit() {
 	wait "$_limited" || status=$?
 	_limited=
 	return "$status"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || { echo "not within its limit: $*" >&2; return 1; }
+		read -rt 0.2 <> <(:) || :
+	done
 }
 
 _on_signal() {

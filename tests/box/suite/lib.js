@@ -251,7 +251,7 @@ function background(command, args = [], options = {}) {
 const unit = (id) => `indexer-${id}.service`;
 
 // Until the journal has a line of the indexer's with these words.
-const stored = (id, words) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(words));
+const stored = (id, words, limit) => until(() => sh(`journalctl -q -o cat -u ${unit(id)}`).stdout.includes(words), { limit });
 
 // Properties of a unit: show('indexer-a.service', 'MainPID', 'NRestarts').MainPID, as strings.
 function show(name, ...properties) {
