@@ -149,7 +149,6 @@ static int replace(struct entry *entry, struct change *change)
 	struct registry_row *row = &entry->row;
 	int r;
 
-	entry_leave_fetch(entry); /* of the definition before */
 	change->next->generation++;
 	change->next->update_time = now_usec(CLOCK_REALTIME);
 	r = write_change(entry, change);
@@ -161,6 +160,7 @@ static int replace(struct entry *entry, struct change *change)
 	entry->limits_due |= change->limits;
 	spec_clear(&entry->spec); /* of the definition before */
 	if (change->restarts) {
+		entry_leave_fetch(entry); /* likewise */
 		entry->spec = change->spec;
 		change->spec = (struct spec){};
 		entry_decide_anew(entry);

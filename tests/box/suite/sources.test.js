@@ -250,6 +250,22 @@ test('an update lets the process go on until what it wants is there, and where t
 	await idle();
 });
 
+test('an update that no process sees leaves a fetch alone', async () => {
+	const server = await ssh(), door = await gate(server.port);
+	const repo = repository({ 'main.sh': SLEEPER });
+	told(create('named', { project_source: `${door.url(server.url(repo))}?credential=indexer.deploy` }));
+	await door.knocked();
+	const before = units();
+	await call('UpdateIndexer', {
+		indexer: { name: 'indexers/named', labels: { team: 'a' } }, update_mask: { paths: ['labels'] },
+	});
+	assert.deepEqual(units(), before);
+	door.open();
+	const named = await settled('named', 'STATE_RUNNING');
+	assert.deepEqual([named.labels, named.status.message], [{ team: 'a' }, `of commit ${repo.first}`]);
+	await idle();
+});
+
 test('only so many are fetched at one time', async () => {
 	await configure('[Source]\nMaxFetches=1\n');
 	const repo = repository({ 'main.sh': SLEEPER }), door = await gate();
