@@ -198,6 +198,12 @@ int evaluate_setup(struct manager *manager);
 
 /* actions.c */
 void entry_act(struct entry *entry, enum action action);
+/* Lets systemd forget the unit: it is pinned, and a failed one would stay loaded for ever. */
+void entry_release_unit(struct entry *entry);
+/* The entry's state directory is on disk. */
+bool entry_has_state(const struct entry *entry);
+
+/* operation.c */
 /* What of ours is under way begins and ends. */
 void entry_operation_begin(struct entry *entry, enum operation operation);
 void entry_operation_end(struct entry *entry);
@@ -205,20 +211,29 @@ void entry_operation_end(struct entry *entry);
 void entry_operation_step(struct entry *entry);
 /* It could not be done, or could not be begun: looks again later, later each time. */
 void entry_operation_failed(struct entry *entry, const char *what, const char *text);
-/* Refuses the waiting calls that delete the entry, or one that it holds up. */
-void entry_refuse_delete(struct entry *entry, struct refusal *refusal);
-/* An operation that waits for a job has ended. */
-void entry_job_removed(struct entry *entry, const char *job);
+/* Whether a call's error is that the bus is gone, before it was sent or since: systemd has not
+ * said it. */
+bool is_bus_gone(int error);
+/* The next call of it has failed so, or for want of memory. */
+void entry_operation_not_sent(struct entry *entry, const char *what, int error);
 /* The bus is gone: no job that was waited for will be heard of. */
 void entry_operation_lost(struct entry *entry);
+/* A reply has named the job that it waits for. */
+void entry_wait_for_job(struct entry *entry, sd_bus_message *reply);
+/* A job of the entry's unit has ended; so has what waits for that one. */
+void entry_job_removed(struct entry *entry, const char *job);
+/* Refuses the waiting calls that delete the entry, or one that it holds up. */
+void entry_refuse_delete(struct entry *entry, struct refusal *refusal);
 /* systemd could not be asked about the unit: it is tried again, later each time. */
 void entry_ask_later(struct entry *entry, const char *text);
-/* The slice that a start waits for is there, or could not be made. */
-void entry_slice_answered(struct entry *entry, const struct systemd_result *result);
 /* For a call whose failure changes nothing: it is logged for who debugs. */
 void ignore_result(const struct systemd_result *result, void *userdata);
-/* The entry's state directory is on disk. */
-bool entry_has_state(const struct entry *entry);
+
+/* start.c */
+void act_start(struct entry *entry);
+void act_hold(struct entry *entry);
+/* The slice that a start waits for is there, or could not be made. */
+void entry_slice_answered(struct entry *entry, const struct systemd_result *result);
 
 /* delete.c */
 /*
