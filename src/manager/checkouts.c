@@ -9,7 +9,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -22,9 +21,7 @@
 /* What is about to be removed has this before a name of its own. */
 #define GONE_PREFIX "gone-"
 
-#define RESULT_SIZE_MAX 256
-#define REQUEST_SIZE	(ID128_TEXT_MAX - 1)
-#define KEY_SIZE	(SOURCE_KEY_MAX - 1)
+#define REQUEST_SIZE (ID128_TEXT_MAX - 1)
 
 struct checkout_item {
 	char key[SOURCE_KEY_MAX];
@@ -39,36 +36,6 @@ struct checkouts {
 	sd_event_source *timer;
 	char removing[ID128_TEXT_MAX]; /* what the unit that is under way removes, or "" */
 };
-
-char *checkout_path(const struct manager *manager, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", manager->config.source.cache_dir, name) < 0 ? NULL : path;
-}
-
-char *checkout_tree(const struct manager *manager, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s/" CHECKOUT_TREE, manager->config.source.cache_dir, name) < 0
-		       ? NULL
-		       : path;
-}
-
-/* A link there would be followed by systemd, to wherever it leads. */
-static bool has_tree(const struct manager *manager, const char *name)
-{
-	_cleanup_free_ char *path = checkout_tree(manager, name);
-	struct stat st;
-
-	return path && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-bool checkout_is_there(const struct manager *manager, const char *key)
-{
-	return source_key_is_valid(key) && has_tree(manager, key);
-}
 
 /* The index of the first item whose key is not less. */
 static size_t lower_bound(const struct checkouts *checkouts, const char *key)
@@ -112,79 +79,6 @@ static int add(struct checkouts *checkouts, const char *key, uint64_t bytes)
 	return 0;
 }
 
-/* Reads a small file that a stranger may have written. Its size, or a negative errno. */
-static ssize_t read_small(const struct manager *manager, const char *name, const char *file,
-			  char *buffer, size_t size)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-	ssize_t n;
-
-	if (asprintf(&path, "%s/%s/%s", manager->config.source.cache_dir, name, file) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EBADMSG;
-	n = read(fd, buffer, size - 1);
-	if (n < 0)
-		return -errno;
-	buffer[n] = '\0';
-	return n;
-}
-
-static bool is_hash(const char *text)
-{
-	size_t n = strlen(text);
-
-	return (n == 40 || n == 64) && strspn(text, "0123456789abcdef") == n;
-}
-
-int checkout_read_result(const struct manager *manager, const char *request,
-			 struct fetch_result *ret)
-{
-	char text[RESULT_SIZE_MAX], end;
-	struct fetch_result result;
-	ssize_t n = read_small(manager, request, CHECKOUT_RESULT, text, sizeof(text));
-
-	if (n < 0)
-		return (int)n;
-	if (sscanf(text, "%64s %64s %" SCNu64 "%c", result.key, result.commit, &result.bytes,
-		   &end) != 4 ||
-	    end != '\n' || !source_key_is_valid(result.key) || !is_hash(result.commit))
-		return -EBADMSG;
-	*ret = result;
-	return 0;
-}
-
-void checkout_read_error(const struct manager *manager, const char *request, char *ret, size_t size)
-{
-	ssize_t n = read_small(manager, request, CHECKOUT_ERROR, ret, size);
-
-	n = MAX(n, 0);
-	while (n > 0 && (ret[n - 1] == '\n' || ret[n - 1] == ' '))
-		n--;
-	ret[n] = '\0';
-}
-
-int checkout_new(const struct manager *manager, const char *request)
-{
-	_cleanup_free_ char *path = checkout_path(manager, request);
-
-	if (!path)
-		return -ENOMEM;
-	/* Its unit's user is not known yet, and nobody else comes through the directory above. */
-	if ((mkdir(path, 0700) < 0 && errno != EEXIST) || chmod(path, 0777) < 0)
-		return -errno;
-	return 0;
-}
-
 int checkout_publish(struct manager *manager, const char *request,
 		     const struct fetch_result *result)
 {
@@ -195,7 +89,7 @@ int checkout_publish(struct manager *manager, const char *request,
 		return -ENOMEM;
 	if (checkout_is_there(manager, result->key)) /* two were under way */
 		return add(manager->checkouts, result->key, result->bytes);
-	if (!has_tree(manager, request))
+	if (!checkout_has_tree(manager, request))
 		return -EBADMSG;
 	if (chmod(from, 0755) < 0 || rename(from, to) < 0)
 		return -errno;
@@ -378,10 +272,10 @@ int checkouts_room(struct manager *manager, uint64_t *ret, struct refusal *refus
 	return 0;
 }
 
-/* Whether a name is a key's, that of a fetch's directory, or what is to be removed. */
-static bool is_digits(const char *name, size_t n)
+/* Whether a name is that of a fetch's directory, or what stands behind GONE_PREFIX. */
+static bool is_request(const char *name)
 {
-	return strlen(name) == n && strspn(name, "0123456789abcdef") == n;
+	return strlen(name) == REQUEST_SIZE && strspn(name, "0123456789abcdef") == REQUEST_SIZE;
 }
 
 /* Puts directories out of the way that no fetch has any more, and has one of all these removed. */
@@ -394,9 +288,9 @@ static void remove_next(struct manager *manager)
 	while (directory && (file = readdir(directory))) {
 		const char *name = startswith(file->d_name, GONE_PREFIX);
 
-		if (is_digits(file->d_name, REQUEST_SIZE) && !fetch_is_known(manager, file->d_name))
+		if (is_request(file->d_name) && !fetch_is_known(manager, file->d_name))
 			(void)put_out_of_the_way(manager, file->d_name, gone);
-		else if (name && is_digits(name, REQUEST_SIZE))
+		else if (name && is_request(name))
 			memcpy(gone, name, sizeof(gone));
 	}
 	if (directory)
@@ -469,7 +363,7 @@ static int load(struct manager *manager, DIR *directory)
 	while (r == 0 && (file = readdir(directory))) {
 		struct fetch_result result = {};
 
-		if (!is_digits(file->d_name, KEY_SIZE) || !has_tree(manager, file->d_name))
+		if (!checkout_is_there(manager, file->d_name))
 			continue;
 		(void)checkout_read_result(manager, file->d_name, &result);
 		r = add(manager->checkouts, file->d_name, result.bytes);

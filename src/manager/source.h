@@ -1,7 +1,7 @@
 /*
  * What the parts of the manager share that bring projects onto the server: where they come from
  * (source.c), the units that fetch and build them (fetch.c), and the checkouts that are there
- * (checkouts.c).
+ * (checkout.c is one, checkouts.c are all).
  *
  * Main loop's thread only.
  *
@@ -49,21 +49,15 @@ const char *fetch_plain(const struct fetch *fetch);
 /* Whether the directory or unit of this name is of one that is under way. */
 bool fetch_is_known(const struct manager *manager, const char *request);
 
-/* checkouts.c */
-/* Looks at what is there. 0 or -ENOMEM; a directory that cannot be read is logged. */
-int checkouts_load(struct manager *manager);
-void checkouts_free(struct manager *manager);
+/* checkout.c */
 /* The path of a checkout or of a fetch's directory; owned by the caller, NULL without memory. */
 char *checkout_path(const struct manager *manager, const char *name);
 /* The path of the project in it; likewise. */
 char *checkout_tree(const struct manager *manager, const char *name);
-/* Whether it is there, and complete. */
+/* Whether the project is in it. */
+bool checkout_has_tree(const struct manager *manager, const char *name);
+/* Whether the checkout is there, and complete. */
 bool checkout_is_there(const struct manager *manager, const char *key);
-/* The keys of all that are there, lent until the next call about checkouts; `*ret` is the caller's.
- */
-int checkouts_keys(const struct manager *manager, const char ***ret, size_t *ret_n);
-/* What one more may take of the disk. REFUSED where there is no room for any. */
-int checkouts_room(struct manager *manager, uint64_t *ret, struct refusal *refusal);
 /* Makes the directory of a fetch, empty and open to its unit. 0 or a negative errno. */
 int checkout_new(const struct manager *manager, const char *request);
 /* Reads what a fetch has left: 0, -ENOENT where it left no result, -EBADMSG for one that is none.
@@ -73,7 +67,17 @@ int checkout_read_result(const struct manager *manager, const char *request,
 /* The last words of one that failed, or "". */
 void checkout_read_error(const struct manager *manager, const char *request, char *ret,
 			 size_t size);
-/* Makes a fetch's directory the checkout. 0 or a negative errno. */
+
+/* checkouts.c */
+/* Looks at what is there. 0 or -ENOMEM; a directory that cannot be read is logged. */
+int checkouts_load(struct manager *manager);
+void checkouts_free(struct manager *manager);
+/* The keys of all that are there, lent until the next call about checkouts; `*ret` is the caller's.
+ */
+int checkouts_keys(const struct manager *manager, const char ***ret, size_t *ret_n);
+/* What one more may take of the disk. REFUSED where there is no room for any. */
+int checkouts_room(struct manager *manager, uint64_t *ret, struct refusal *refusal);
+/* Makes a fetch's directory the checkout. 0 or a negative errno: -EBADMSG where it has no tree. */
 int checkout_publish(struct manager *manager, const char *request,
 		     const struct fetch_result *result);
 /* Something is used no more, or a fetch has ended: what nobody uses is removed, by and by. */
