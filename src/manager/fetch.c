@@ -206,12 +206,17 @@ static void begin_again(struct fetch *fetch)
 		run_queue(fetch->manager);
 }
 
-/* Whether the key is what comes of the source and the commit. */
+/*
+ * Whether the key is what comes of the source and the commit, and the size one that it may have. A
+ * build has the rights of indexer-fetch, and can make it say anything.
+ */
 static bool is_right(const struct fetch *fetch, const struct fetch_result *result)
 {
 	char problem[SOURCE_PROBLEM_MAX], key[SOURCE_KEY_MAX];
 	_cleanup_source_ struct source source = {};
 
+	if (result->bytes > fetch->manager->config.source.max_bytes)
+		return false;
 	if (*fetch->key)
 		return streq(fetch->key, result->key);
 	return source_parse(fetch->project_source, &source, problem) == 0 &&
