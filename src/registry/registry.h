@@ -116,7 +116,6 @@ int registry_fetch(struct registry *registry, const char *uid, const char *fetch
 
 /*
  * Notes what happened: all of the row that is neither its definition, nor what is wanted, nor its
- * fetch. -ENOENT
- * where the uid is not there.
+ * fetch. -ENOENT where the uid is not there.
  */
 int registry_record(struct registry *registry, const struct registry_row *row);

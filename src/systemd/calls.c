@@ -320,12 +320,10 @@ int systemd_start_slice(struct systemd *systemd, const char *slice, const char *
 			const struct resources *limits, systemd_done *done, void *userdata)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(systemd, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit", &m);
+	int r = new_start(systemd, slice, &m);
 
-	r = r < 0 ? r : sd_bus_message_append(m, "ss", slice, "fail");
 	r = r < 0 ? r : slice_plan_append(m, description, limits);
-	r = r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
-	return r < 0 ? r : send_call(systemd, m, done, userdata, SYSTEMD_CALL_TIMEOUT_USEC);
+	return r < 0 ? r : send_start(systemd, m, done, userdata);
 }
 
 int systemd_limit_slice(struct systemd *systemd, const char *slice, const struct resources *limits,

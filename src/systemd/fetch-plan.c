@@ -43,7 +43,7 @@ static const struct setting remover[] = {
 	P_BOOL("ProtectControlGroups", true),
 	P_BOOL("RestrictSUIDSGID", true),
 	P_UINT64("CapabilityBoundingSet", 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER),
-	P_UINT64("RestrictNamespaces", 0),
+	P_UINT64("RestrictNamespaces", PLAN_NAMESPACES),
 	P_UINT64("TimeoutStartUSec", REMOVE_TIMEOUT_USEC),
 };
 

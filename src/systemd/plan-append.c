@@ -6,7 +6,6 @@
 #include "systemd/plan-append.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 
@@ -38,12 +37,7 @@ const struct setting plan_sandbox[] = {
 	P_STRING("KeyringMode", "private"),
 	P_UINT64("CapabilityBoundingSet", 0),
 	P_UINT64("AmbientCapabilities", 0),
-	/*
-	 * The flags that stay allowed. systemd 252 writes none of them down as an empty value, and
-	 * reads that, at a daemon-reload, as all of them. This one is of no use without a
-	 * capability, or a user namespace to have one in.
-	 */
-	P_UINT64("RestrictNamespaces", CLONE_NEWCGROUP),
+	P_UINT64("RestrictNamespaces", PLAN_NAMESPACES),
 	P_UINT32("UMask", UMASK_PRIVATE),
 	P_UINT64("TimeoutStopUSec", UNIT_STOP_TIMEOUT_USEC),
 	/* Not even into a pipe, which 0 would not keep the kernel from: systemd-coredump writes the

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <sched.h>
 #include <systemd/sd-bus.h>
 
 #include "model/kv.h"
@@ -35,8 +36,13 @@
 	}
 
 /*
- * Of each process and its sandbox; for an indexer's, unless its runtime says otherwise.
+ * The kinds of namespaces that RestrictNamespaces= leaves allowed. systemd 252 writes none of them
+ * down as an empty value, and reads that, at a daemon-reload, as all of them. This one is of no use
+ * without a capability, or a user namespace to have one in.
  */
+#define PLAN_NAMESPACES CLONE_NEWCGROUP
+
+/* Of each process and its sandbox; for an indexer's, unless its runtime says otherwise. */
 extern const struct setting plan_sandbox[];
 extern const size_t plan_sandbox_size;
 

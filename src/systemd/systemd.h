@@ -32,9 +32,8 @@
 
 struct systemd;
 
-/* What the owner is told. Unit names are lent; only units of ours are reported, by
- * their names.
- */
+/* What the owner is told. Names are lent; only units whose name is an indexer's are reported, but
+ * for fetch_ended. */
 struct systemd_events {
 	/* Connected, subscribed; also after daemon-reload and a new PID 1: whatever was known must
 	 * be asked again. */
@@ -86,20 +85,19 @@ int systemd_query_property(struct systemd *systemd, const char *unit, const char
  * systemd_unref_unit(). */
 int systemd_start(struct systemd *systemd, const struct unit_plan *plan, systemd_done *done,
 		  void *userdata);
+/* The same for the unit of a fetch, and of a removal. */
+int systemd_start_fetch(struct systemd *systemd, const struct fetch_plan *plan, systemd_done *done,
+			void *userdata);
+int systemd_start_remove(struct systemd *systemd, const struct remove_plan *plan,
+			 systemd_done *done, void *userdata);
 /*
- * StartTransientUnit for a tree's slice with those limits. It is there when the reply comes, and
- * pinned.
+ * The same for a tree's slice with those limits. It is there when the reply comes, and pinned.
  */
 int systemd_start_slice(struct systemd *systemd, const char *slice, const char *description,
 			const struct resources *limits, systemd_done *done, void *userdata);
 /* SetUnitProperties, until the next boot: all of the limits of a slice that is pinned. */
 int systemd_limit_slice(struct systemd *systemd, const char *slice, const struct resources *limits,
 			systemd_done *done, void *userdata);
-/* The same of the other units. */
-int systemd_start_fetch(struct systemd *systemd, const struct fetch_plan *plan, systemd_done *done,
-			void *userdata);
-int systemd_start_remove(struct systemd *systemd, const struct remove_plan *plan,
-			 systemd_done *done, void *userdata);
 /* StopUnit; the reply is the job's object path. */
 int systemd_stop(struct systemd *systemd, const char *unit, systemd_done *done, void *userdata);
 /*
