@@ -99,8 +99,8 @@ int access_mask(const struct access *access, struct mask *mask)
 
 	if (!access->is_key && password)
 		return mask_add(mask, password + 1, strlen(password + 1));
-	for (size_t n; *p && r == 0; p += n + (p[n] == '\n')) {
-		n = strcspn(p, "\n");
+	for (size_t n; *p && r == 0; p += n + (p[n] != '\0')) {
+		n = strcspn(p, "\r\n");
 		if (!startswith(p, "-----"))
 			r = mask_add(mask, p, n);
 	}

@@ -42,7 +42,7 @@ static void __attribute__((noreturn)) become(const struct child *child, const in
 	if (dup2(input, STDIN_FILENO) < 0 || dup2(ends[STREAM_STDOUT], STDOUT_FILENO) < 0 ||
 	    dup2(ends[STREAM_STDERR], STDERR_FILENO) < 0)
 		_exit(EXIT_FAILURE);
-	if (child->directory != AT_FDCWD && fchdir(child->directory) < 0)
+	if (fchdir(child->directory) < 0)
 		dprintf(STDERR_FILENO, "cannot change to its directory: %m\n");
 	else
 		execvpe(child->argv[0], (char *const *)child->argv, child->environment);

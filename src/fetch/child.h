@@ -14,7 +14,7 @@
 struct child {
 	const char *const *argv; /* NULL-terminated; a name without a slash is looked for in PATH */
 	char *const *environment;
-	int directory;	 /* where it runs; AT_FDCWD for where we are */
+	int directory;	 /* where it runs */
 	int input;	 /* its stdin; negative for /dev/null */
 	char *capture;	 /* or NULL: where its stdout goes instead of the journal, NUL-terminated */
 	size_t capacity; /* of that, NUL included */

@@ -55,6 +55,7 @@ static int write_file(struct job *job, const char *name, const char *text)
 	_cleanup_free_ char *path = NULL, *temporary = NULL;
 	_cleanup_close_ int fd = -1;
 	size_t n = strlen(text);
+	ssize_t written;
 
 	if (asprintf(&path, "%s/%s", job->order->work, name) < 0)
 		path = NULL;
@@ -65,10 +66,14 @@ static int write_file(struct job *job, const char *name, const char *text)
 	if (unlink(temporary) < 0 && errno != ENOENT)
 		return -errno;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || fchmod(fd, 0644) < 0 || write(fd, text, n) != (ssize_t)n || fsync(fd) < 0 ||
-	    rename(temporary, path) < 0)
+	if (fd < 0 || fchmod(fd, 0644) < 0)
 		return -errno;
-	return 0;
+	written = write(fd, text, n);
+	if (written < 0)
+		return -errno;
+	if ((size_t)written < n) /* and no errno says why */
+		return -ENOSPC;
+	return fsync(fd) < 0 || rename(temporary, path) < 0 ? -errno : 0;
 }
 
 static int write_result(struct job *job, const char *key, uint64_t bytes)

@@ -18,8 +18,8 @@ int tree_size(const char *path, uint64_t *ret);
 
 /*
  * Gives directories and programs the mode 0755 and other files 0644. Removes what is no file,
- * directory or link, and every `.git`, which is a file wherever the caller has not removed it.
- * `strict` finds that, and a link that leads out of the tree, worth a failure: -EBADMSG, and the
+ * directory or link, and each file `.git`, which a submodule has. With `strict`, of an archive, all
+ * files stay, and the others and a link that leads out of the tree are a failure: -EBADMSG, and the
  * problem in words. Otherwise 0 or a negative errno.
  */
 int tree_settle(const char *path, bool strict, char *problem, size_t size);

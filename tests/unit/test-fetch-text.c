@@ -110,6 +110,39 @@ static void test_answers(void)
 	}
 }
 
+/* A key is shown by no line of it, a login not by what is secret of it. */
+static void test_access_mask(void)
+{
+	static const struct {
+		const char *credential, *url, *line, *shown;
+	} rows[] = {
+		{ "-----BEGIN X\nfirst+line\nlast==\n-----END X\n", "ssh://h/p",
+		  "last== first+line -----BEGIN X", "****** ********** -----BEGIN X" },
+		{ "-----BEGIN X\r\nfirst+line\r\nlast==\r\n-----END X\r\n", "ssh://h/p",
+		  "last== first+line", "****** **********" },
+		{ "user:pass:word\n", "https://h/p", "user pass:word", "user *********" },
+		{ "a-token\n", "https://h/p", "by a-token", "by *******" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		_cleanup_(access_clear) struct access access = {};
+		_cleanup_source_ struct source source = {};
+		_cleanup_free_ char *text = NULL, *line = strdup(rows[i].line);
+		struct mask mask = {};
+		const char *problem;
+
+		if (asprintf(&text, "%s?credential=indexer.a", rows[i].url) < 0)
+			abort();
+		make_source(text, &source);
+		write_credential("indexer.a", rows[i].credential, strlen(rows[i].credential));
+		ok(access_load(top, &source, &access, &problem) == 0 &&
+			   access_mask(&access, &mask) == 0,
+		   "the secrets of row %zu", i);
+		mask_line(&mask, line, strlen(line));
+		is_str(line, rows[i].shown, "  are covered");
+	}
+}
+
 static void test_credentials(void)
 {
 	static const struct {
@@ -223,6 +256,7 @@ int main(void)
 		abort();
 	test_mask();
 	test_answers();
+	test_access_mask();
 	test_credentials();
 	test_orders();
 	for (const char *name = "a"; name; name = *name == 'a' ? "b" : NULL) {
