@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "common/util.h"
 #include "common/journal-socket.h"
+#include "common/util.h"
 
 #define STEP_USEC     500ULL
 #define STEP_USEC_MAX (20 * USEC_PER_MSEC)

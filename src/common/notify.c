@@ -8,8 +8,8 @@
 #include <sys/un.h>
 
 #include "common/cleanup.h"
-#include "common/util.h"
 #include "common/notify.h"
+#include "common/util.h"
 
 static int send_state(const char *state, int flags)
 {

@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 #include "common/cleanup.h"
+#include "common/read.h"
 #include "common/util.h"
 #include "exec/credential.h"
-#include "common/read.h"
 #include "model/secret.h"
 
 /* systemd leaves out one that it does not find. */

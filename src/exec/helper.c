@@ -9,14 +9,14 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "common/journal-socket.h"
 #include "common/util.h"
 #include "exec/helper.h"
-#include "common/journal-socket.h"
 #include "exec/keeper.h"
-#include "lines/native.h"
 #include "exec/pump.h"
-#include "lines/sink.h"
 #include "exec/tries.h"
+#include "lines/native.h"
+#include "lines/sink.h"
 
 /* Three pipes: the streams' and the status's. */
 #define STATUS STREAM_N

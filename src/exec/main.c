@@ -16,17 +16,17 @@
 #include <sysexits.h>
 #include <syslog.h>
 
+#include "common/journal-socket.h"
 #include "common/log.h"
+#include "common/notify.h"
+#include "common/place.h"
 #include "common/util.h"
 #include "exec/alone.h"
-#include "lines/complaint.h"
 #include "exec/environment.h"
 #include "exec/helper.h"
-#include "common/journal-socket.h"
-#include "common/notify.h"
 #include "exec/pause.h"
-#include "common/place.h"
 #include "exec/spec.h"
+#include "lines/complaint.h"
 #include "model/exit.h"
 #include "model/id.h"
 #include "model/utf8.h"

@@ -11,10 +11,10 @@
 #include <syslog.h>
 
 #include "common/journal-socket.h"
-#include "common/util.h"
-#include "lines/complaint.h"
 #include "common/notify.h"
+#include "common/util.h"
 #include "exec/pause.h"
+#include "lines/complaint.h"
 #include "model/backoff.h"
 
 /* What systemd gives the start behind the wait; a drop-in may have shortened the unit's own. */

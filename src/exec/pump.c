@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "common/util.h"
 #include "common/notify.h"
+#include "common/util.h"
 #include "exec/pump.h"
+#include "exec/tracker.h"
 #include "lines/sink.h"
 #include "lines/splitter.h"
-#include "exec/tracker.h"
 #include "model/exit.h"
 #include "model/level.h"
 

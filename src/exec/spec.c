@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "common/read.h"
 #include "common/util.h"
+#include "exec/spec.h"
 #include "lines/format.h"
 #include "lines/native.h"
-#include "common/read.h"
-#include "exec/spec.h"
 #include "model/id.h"
 #include "model/secret.h"
 

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/journal-socket.h"
 #include "common/util.h"
 #include "lines/complaint.h"
-#include "common/journal-socket.h"
 
 /* For each of the two datagrams, and for the wait behind them. */
 #define LIMIT_SEC 5

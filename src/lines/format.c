@@ -5,11 +5,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/util.h"
+#include "indexerd/exec/v1/spec.pb-c.h"
 #include "lines/ansi.h"
 #include "lines/format-impl.h"
 #include "lines/report.h"
 #include "lines/scan.h"
-#include "indexerd/exec/v1/spec.pb-c.h"
 
 static const struct format *const formats[] = {
 	[INDEXERD__EXEC__V1__LOG_FORMAT__LOG_FORMAT_RAW] = &format_raw,

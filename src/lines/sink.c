@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "common/util.h"
 #include "common/journal-socket.h"
+#include "common/util.h"
 #include "lines/native.h"
 #include "lines/sink.h"
 
