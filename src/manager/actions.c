@@ -24,7 +24,7 @@ static void on_stop_asked(const struct systemd_result *result, void *userdata)
 		entry->loaded = false;
 		entry_operation_end(entry);
 	} else {
-		entry_operation_failed(entry, "it cannot be stopped", result->text);
+		entry_operation_failed(entry, "it cannot be stopped", systemd_result_words(result));
 	}
 }
 
@@ -78,7 +78,8 @@ static void on_clear_begun(const struct systemd_result *result, void *userdata)
 	} else if (is_bus_gone(result->error)) {
 		entry_operation_lost(entry);
 	} else {
-		entry_operation_failed(entry, "its state cannot be cleared", result->text);
+		entry_operation_failed(entry, "its state cannot be cleared",
+				       systemd_result_words(result));
 	}
 }
 

@@ -159,8 +159,7 @@ static void on_remove_started(const struct systemd_result *result, void *userdat
 
 	if (result->error == 0)
 		return;
-	log_warning("A checkout cannot be removed: %s",
-		    result->text ? result->text : strerror(-result->error));
+	log_warning("A checkout cannot be removed: %s", systemd_result_words(result));
 	manager->checkouts->removing[0] = '\0';
 }
 

@@ -203,7 +203,7 @@ void ignore_result(const struct systemd_result *result, void *userdata)
 {
 	(void)userdata;
 	if (result->error < 0)
-		log_debug("systemd: %s", result->text ? result->text : strerror(-result->error));
+		log_debug("systemd: %s", systemd_result_words(result));
 }
 
 /*

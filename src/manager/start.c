@@ -47,7 +47,7 @@ static bool try_again_after_reset(struct entry *entry, const struct systemd_resu
 static void on_started(const struct systemd_result *result, void *userdata)
 {
 	struct entry *entry = userdata;
-	const char *text = result->text ? result->text : strerror(-result->error);
+	const char *text = systemd_result_words(result);
 
 	if (result->error == 0) {
 		entry->loaded = entry->asked = entry->pinned = true;
@@ -180,7 +180,7 @@ void entry_slice_answered(struct entry *entry, const struct systemd_result *resu
 		entry_operation_lost(entry);
 	} else if (r < 0) {
 		entry_operation_failed(entry, "the slice of its tree cannot be started",
-				       result->text ? result->text : strerror(-r));
+				       systemd_result_words(result));
 	} else {
 		entry_operation_step(entry);
 		r = send_start(entry);

@@ -77,8 +77,7 @@ static void on_limits_set(const struct systemd_result *result, void *userdata)
 		/* With the bus gone, all is asked and told again when it is back. */
 		if (result->error != -ECONNRESET && root->operation == OPERATION_NONE)
 			entry_operation_failed(root, "the limits of its tree cannot be set",
-					       result->text ? result->text
-							    : strerror(-result->error));
+					       systemd_result_words(result));
 	}
 	entry_queue(root);
 }

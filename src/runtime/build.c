@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "common/util.h"
 #include "runtime/private.h"
@@ -24,15 +23,8 @@ void build_clear(struct build *build)
 static int is_built(const struct project_check *c)
 {
 	_cleanup_free_ char *path = NULL;
-	struct stat st;
-	int r;
 
-	if (!c->runtime->needs)
-		return 0;
-	r = template_expand_text(c->runtime->needs, &c->variables.values, &path);
-	if (r < 0)
-		return r == -E2BIG ? 0 : r;
-	return stat(path, &st) == 0;
+	return c->runtime->needs ? project_has_needed(c, &path) : 0;
 }
 
 static int expand(const struct template *command, const struct variables *variables,

@@ -125,6 +125,12 @@ struct project_check {
 /* Finds the runtime by its name. 0 or REFUSED. */
 int project_check_runtime(struct project_check *c);
 
+/*
+ * Whether what Needs= of the runtime names is there: 1, 0, or -ENOMEM. *ret gets its path, which
+ * the caller frees; NULL for one that is longer than any there can be.
+ */
+int project_has_needed(const struct project_check *c, char **ret);
+
 /* Checks paths by their text, then source and directory. 0, REFUSED or -ENOMEM. */
 int project_check_directories(struct project_check *c);
 

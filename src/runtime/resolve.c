@@ -220,19 +220,23 @@ int project_check_script(struct project_check *c)
 	return check_access(c, path, is_program ? S_IXOTH : S_IROTH, FIELD_SCRIPT);
 }
 
+int project_has_needed(const struct project_check *c, char **ret)
+{
+	struct stat st;
+	int r = template_expand_text(c->runtime->needs, &c->variables.values, ret);
+
+	if (r == -E2BIG)
+		return 0;
+	return r < 0 ? r : stat(*ret, &st) == 0;
+}
+
 static int check_needs(struct project_check *c)
 {
 	_cleanup_free_ char *path = NULL;
-	struct stat st;
-	int r;
+	int r = c->runtime->needs ? project_has_needed(c, &path) : 1;
 
-	if (!c->runtime->needs)
-		return 0;
-	r = template_expand_text(c->runtime->needs, &c->variables.values, &path);
-	if (r < 0 && r != -E2BIG)
-		return r;
-	if (r == 0 && stat(path, &st) == 0)
-		return 0;
+	if (r != 0)
+		return MIN(r, 0);
 	return refuse_argument(c, "PROJECT_NOT_READY", FIELD_SOURCE,
 			       FIELD_SOURCE ": runtime '%s' needs '%s', which is not there%s%s",
 			       c->runtime->name,

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <string.h>
 #include <systemd/sd-event.h>
 
 #include "common/cleanup.h"
@@ -58,6 +59,12 @@ struct systemd_result {
 	const char *text;      /* in words, or NULL */
 	sd_bus_message *reply; /* NULL where error is set */
 };
+
+/* Why it failed, in words; lent likewise. */
+static inline const char *systemd_result_words(const struct systemd_result *result)
+{
+	return result->text ? result->text : strerror(-result->error);
+}
 
 typedef void systemd_done(const struct systemd_result *result, void *userdata);
 
