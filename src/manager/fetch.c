@@ -516,12 +516,18 @@ int fetch_begin(struct entry *entry, const struct fetch_want *want)
 	if (*entry->row.fetch) { /* a daemon before this one has begun it */
 		fetch->state = FETCH_UNKNOWN;
 		memcpy(fetch->request, entry->row.fetch, sizeof(fetch->request));
-		return ask(fetch);
+		r = ask(fetch);
+	} else {
+		r = make_request(fetch);
 	}
-	r = make_request(fetch);
-	if (r >= 0)
-		run_queue(manager);
-	return r < 0 ? r : 0;
+	if (r < 0) { /* the entry is tried again, and begins anew */
+		entry->fetch = NULL;
+		unlink_fetch(fetch);
+		fetch_free(fetch);
+		return r;
+	}
+	run_queue(manager);
+	return 0;
 }
 
 void entry_leave_fetch(struct entry *entry)
