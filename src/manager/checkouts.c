@@ -143,9 +143,12 @@ static void mark_used(struct manager *manager)
 		const struct checkout *checkout = &entry->row.definition->checkout;
 
 		mark(checkouts, checkout->key);
-		/* An update has another one while the process still has this. */
-		if (entry->operation != OPERATION_NONE || unit_state_is_live(&entry->unit))
+		/* An update has another one while the process still has this. What a daemon before
+		   this one has started, its unit says. */
+		if (entry->operation != OPERATION_NONE || unit_state_is_live(&entry->unit)) {
 			mark(checkouts, entry->running_key);
+			mark(checkouts, entry->unit.checkout);
+		}
 		if (!isempty(checkout->commit) && isempty(checkout->key))
 			mark_plain(manager, entry->row.definition);
 		if (entry->fetch)

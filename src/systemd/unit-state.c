@@ -117,6 +117,25 @@ static int read_run(sd_bus_message *message, void *field)
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+/* BindReadOnlyPaths, an array of (source, destination, ignore, flags): that of the project. */
+static int read_checkout(sd_bus_message *message, void *field)
+{
+	const char *from, *to;
+	char *text = field;
+	int r = sd_bus_message_enter_container(message, 'a', "(ssbt)");
+
+	if (r < 0)
+		return r;
+	text[0] = '\0';
+	while ((r = sd_bus_message_read(message, "(ssbt)", &from, &to, NULL, NULL)) > 0) {
+		const char *slash = strrchr(from, '/');
+
+		if (streq(to, PROJECT_MOUNT) && slash && strlen(slash + 1) < HASH_TEXT_MAX)
+			strcpy(text, slash + 1);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* LogExtraFields, an array of byte arrays: only the field that makes a unit ours. */
 static int read_indexer_uid(sd_bus_message *message, void *field)
 {
@@ -156,6 +175,7 @@ static const struct {
 	ROW("Slice", "s", read_slice, slice),
 	ROW("LogExtraFields", "aay", read_indexer_uid, indexer_uid),
 	ROW("LoadCredential", "a(ss)", read_run, run),
+	ROW("BindReadOnlyPaths", "a(ssbt)", read_checkout, checkout),
 	ROW("ControlGroup", "s", read_path, control_group),
 	ROW("CPUUsageNSec", "t", read_u64, cpu_usage_nsec),
 	ROW("Job", "(uo)", read_job, job),

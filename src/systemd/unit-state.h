@@ -27,6 +27,7 @@ struct unit_state {
 	char slice[SLICE_MAX_SIZE];	    /* in no signal; "" where it is not known */
 	char indexer_uid[ID128_TEXT_MAX];   /* from LogExtraFields, "" where the unit has none */
 	uint64_t run;			    /* which run the unit is of; 0 where it tells none */
+	char checkout[HASH_TEXT_MAX];	    /* the name of what PROJECT_MOUNT shows, or "" */
 	/* Both of this invocation, and in no signal: known where they were asked for. */
 	char control_group[UNIT_PATH_MAX]; /* "/indexer.slice/indexer-x.service", or "" */
 	uint64_t cpu_usage_nsec;	   /* UINT64_MAX where it is not known */

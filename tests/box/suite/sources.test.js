@@ -266,6 +266,24 @@ test('an update that no process sees leaves a fetch alone', async () => {
 	await idle();
 });
 
+test('what a process has stays there, also when the daemon has forgotten what it started', async () => {
+	const repo = repository({ 'main.sh': '#!/bin/sh\nwhile sleep 0.1; do cat /run/indexerd/project/tree/word.txt; done\n', 'word.txt': 'here\n' });
+	const made = await create('kept', { project_source: repo.url });
+	const spare = repository({ 'main.sh': SLEEPER });
+	const before = checkouts();
+	await create('spare', { project_source: spare.url });
+	const wrong = await call('UpdateIndexer', {
+		indexer: { name: 'indexers/kept', project_source: `${repo.url}#nope` }, update_mask: { paths: ['project_source'] },
+	});
+	assert.equal(wrong.status.main_pid, made.status.main_pid);
+	await call('DeleteIndexer', { name: 'indexers/spare' });
+	await configure('[Source]\nKeepUnusedSec=0\n');
+	await until(() => checkouts().length === before.length);
+	assert.deepEqual(checkouts(), before);
+	await idle();
+	assert.equal(sh(`nsenter -t ${made.status.main_pid} -m cat /run/indexerd/project/tree/word.txt`).stdout, 'here\n');
+});
+
 test('only so many are fetched at one time', async () => {
 	await configure('[Source]\nMaxFetches=1\n');
 	const repo = repository({ 'main.sh': SLEEPER }), door = await gate();
