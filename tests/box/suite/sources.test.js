@@ -284,6 +284,24 @@ test('what a process has stays there, also when the daemon has forgotten what it
 	assert.equal(sh(`nsenter -t ${made.status.main_pid} -m cat /run/indexerd/project/tree/word.txt`).stdout, 'here\n');
 });
 
+test('a cache of very many checkouts is no hindrance', async () => {
+	const names = Array.from({ length: 16_500 }, (_, i) => i.toString(16).padStart(64, '0'));
+	run('systemctl stop indexerd.socket indexerd-unit.socket indexerd.service');
+	for (const name of names)
+		fs.mkdirSync(`${CACHE}/${name}/tree`, { recursive: true });
+	later(async () => {
+		run('systemctl stop indexerd.socket indexerd-unit.socket indexerd.service');
+		for (const name of names)
+			fs.rmSync(`${CACHE}/${name}`, { recursive: true, force: true });
+		run('systemctl start indexerd.socket indexerd-unit.socket indexerd.service');
+		await served();
+	});
+	run('systemctl start indexerd.socket indexerd-unit.socket indexerd.service');
+	await served();
+	const made = await create('many', { project_source: repository({ 'main.sh': SLEEPER }).url });
+	assert.equal(made.status.state, 'STATE_RUNNING', made.status.message);
+});
+
 test('only so many are fetched at one time', async () => {
 	await configure('[Source]\nMaxFetches=1\n');
 	const repo = repository({ 'main.sh': SLEEPER }), door = await gate();
