@@ -76,29 +76,32 @@ int secrets_check_source(const struct manager *manager, const struct source *sou
 		      name);
 }
 
-/* Whether an indexer's own definition names it, for its project or in its environment. */
-static bool has_credential(const struct entry *own, const char *name)
+/*
+ * Whether an indexer may have a project fetched by it: its own process is given it, or its own
+ * project comes from there by it. That one's credential its process has never seen, and would learn
+ * by a host or a build of its own choice.
+ */
+static bool may_fetch_by(const struct entry *own, const struct source *source)
 {
 	const struct definition *definition = own->row.definition;
-	_cleanup_source_ struct source source = {};
+	_cleanup_source_ struct source owned = {};
 	char problem[SOURCE_PROBLEM_MAX];
 
-	return environment_names(&definition->environment, name) ||
-	       (source_parse(definition->project_source, &source, problem) == 0 &&
-		streq_null(source.credential, name));
+	return environment_names(&definition->environment, source->credential) ||
+	       (source_parse(definition->project_source, &owned, problem) == 0 &&
+		streq_null(owned.credential, source->credential) &&
+		streq_null(owned.url, source->url));
 }
 
 int secrets_check_own_source(const struct entry *own, const struct source *source,
 			     struct refusal *refusal)
 {
-	const char *name = source->credential;
-
-	if (!name || has_credential(own, name))
+	if (!source->credential || may_fetch_by(own, source))
 		return 0;
 	return refuse(refusal, CODE_PERMISSION_DENIED, "CREDENTIAL_FORBIDDEN", FIELD_SOURCE,
 		      FIELD_SOURCE ": the credential %s is none that the calling indexer has "
-				   "itself",
-		      name);
+				   "itself, for this repository or in its environment",
+		      source->credential);
 }
 
 /* What it has, and what the other one has already, it may name. */

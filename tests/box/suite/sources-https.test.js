@@ -150,3 +150,35 @@ test('no other server is given the token, and none is reached in clear', async (
 	await failed('down', `${down.of(repo)}?credential=indexer.token`, /http.*(not supported|disabled)/i);
 	assert.deepEqual(clear.seen, [], 'not one request');
 });
+
+test('an indexer has no other server told the token of its own project, which its process is not told either', async () => {
+	const repo = repository({}), foreign = repository({ 'main.sh': MAIN, 'word.txt': 'foreign\n' });
+	const own = await server({ wanted: basic('git', TOKEN) }), other = await server({ wanted: basic('git', TOKEN) });
+	store('indexer.token', TOKEN);
+	store('indexer.more', TOKEN);
+	const at = (url) => `--script main.sh --project-source "${url}?credential=indexer.token`;
+	repo.commit({
+		'word.txt': 'own\n',
+		'main.sh': `#!/bin/bash
+ctl() { indexerctl --address "$INDEXER_RUNNER_ADDRESS" "$@" 2>&1; echo "$2 $?"; }
+[[ $INDEXER_ID == factory ]] || exec sleep infinity
+ctl create elsewhere ${at(other.of(repo))}"
+ctl create neighbour ${at(own.of(foreign))}"
+ctl update factory --project-source "${other.of(repo)}?credential=indexer.token"
+ctl create same ${at(own.of(repo))}#main"
+ctl create given --script main.sh --project-source "${own.of(foreign)}?credential=indexer.more"
+echo end
+exec sleep infinity
+`,
+	});
+	await call('CreateIndexer', { indexer_id: 'factory', indexer: {
+		script: 'main.sh', project_source: `${own.of(repo)}?credential=indexer.token`, environment: { MORE: 'credential:indexer.more' },
+	} });
+	const said = [], log = lines({ parent: 'indexers/factory' });
+	for (let line; (line = await log.next(60_000))?.content !== 'end';)
+		said.push(line.content);
+	for (const line of [/^elsewhere [^0]/, /^neighbour [^0]/, /^factory [^0]/, /^same 0$/, /^given 0$/])
+		assert.ok(said.some((text) => line.test(text)), `${line}: ${said.join('\n')}`);
+	assert.equal(said.filter((text) => text.includes('none that the calling indexer has itself')).length, 3, said.join('\n'));
+	assert.deepEqual(other.seen, [], 'not one request');
+});
