@@ -28,7 +28,8 @@
 
 int child_prepare(void)
 {
-	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+	/* What is built has our user, and would otherwise get at our memory by /proc. */
+	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : 0;
 }
 
 static void __attribute__((noreturn)) become(const struct child *child, const int ends[STREAM_N])

@@ -217,6 +217,8 @@ static bool is_right(const struct fetch *fetch, const struct fetch_result *resul
 
 	if (result->bytes > fetch->manager->config.source.max_bytes)
 		return false;
+	if (*fetch->commit && !streq(fetch->commit, result->commit))
+		return false;
 	if (*fetch->key)
 		return streq(fetch->key, result->key);
 	return source_parse(fetch->project_source, &source, problem) == 0 &&
@@ -282,7 +284,11 @@ static void collect(struct fetch *fetch, const struct unit_state *unit)
 	char words[WORDS_MAX];
 	struct fetch_result result;
 	bool failed = !is_gone(unit) && !streq(unit->result, "success");
-	int r = failed ? -ENOENT : checkout_read_result(fetch->manager, fetch->request, &result);
+	/* What is built can write there, too: how its unit ended says that the result is the one of
+	   indexer-fetch, which ends all of the build before. */
+	bool unsure = is_gone(unit) && fetch->n_words > 0;
+	int r = failed || unsure ? -ENOENT
+				 : checkout_read_result(fetch->manager, fetch->request, &result);
 
 	if (fetch->state == FETCH_STOPPING) {
 		fetch_end(fetch);

@@ -133,6 +133,7 @@ test('a build sees its project and nothing of others, and ends with its unit', a
 pwd; ls ${CACHE} 2>&1; ls /run/indexerd/credentials 2>&1; ls /run/credentials 2>&1
 for f in ${CACHE}/*/tree/main.sh /srv/x /etc/x /run/indexerd/x /run/indexerd/plain/tree/main.sh; do echo x > $f; done 2>/dev/null
 ln -sfn / ../../key 2>/dev/null; echo $(id -u) > word.txt
+(exec 3<> /proc/$PPID/mem) 2>/dev/null && echo "got at the memory of indexer-fetch"
 setsid sleep 1000 &
 `,
 	});
@@ -141,6 +142,7 @@ setsid sleep 1000 &
 	const all = (await lines({ parent: 'indexers/curious', no_follow: true }).rest()).map((line) => line.content).join('\n');
 	assert.match(all, /^\/run\/indexerd\/project\/tree$/m);
 	assert.match(all, /cannot open directory '\/var\/cache\/indexerd'|cannot access '\/var\/cache\/indexerd/);
+	assert.doesNotMatch(all, /^got at/m);
 	assert.equal(sh('pgrep -f "sleep 1000"').stdout, '');
 	for (const key of fs.readdirSync(CACHE).filter((name) => name.length === 64))
 		assert.notEqual(sh(`cat ${CACHE}/${key}/tree/main.sh`).stdout, 'x\n');
@@ -149,6 +151,42 @@ setsid sleep 1000 &
 	// What it leaves in the place of its project is looked at, not followed.
 	const liar = repository({ 'main.sh': SLEEPER, 'build.sh': '#!/bin/sh\ncd ../../..\nmv project/tree project/x 2>/dev/null; ln -s /etc project/tree\n' });
 	await failed('liar', { runtime: 'curious', project_source: liar.url }, /cannot be built/);
+});
+
+test('what a build says itself is no result, also where nobody saw how it ended', async () => {
+	await runtime('forger', '[Runtime]\nExec=/bin/sh ${SCRIPT_PATH}\nBuild=sh ${PROJECT}/build.sh\n');
+	run('rm -rf /srv/forger && mkdir -m 755 /srv/forger');
+	later(() => run('rm -rf /srv/forger'));
+	const repo = repository({
+		'main.sh': TELL,
+		'build.sh': `#!/bin/sh
+[ ! -e /srv/forger/go ] || { echo whole > word.txt; exit 0; }
+echo half > word.txt
+node -e '
+const order = require("fs").readFileSync(process.env.CREDENTIALS_DIRECTORY + "/spec", "latin1");
+const [commit] = /[0-9a-f]{40}/.exec(order), [url] = /file:.*?\\.git/.exec(order);
+const text = ["g" + url, "c" + commit, "d", "w/usr/bin/sh", "w/run/indexerd/project/tree/build.sh", "e", ""].join("\\0");
+const key = require("crypto").createHash("sha256").update(text).digest("hex");
+require("fs").writeFileSync("/run/indexerd/project/result", key + " " + commit + " 0\\n");
+console.log("forged " + key);
+'
+exec sleep infinity
+`,
+	});
+	create('forger', { runtime: 'forger', project_source: repo.url }).catch(() => {});
+	await until(() => get('forger').then(() => true, () => false));
+	const forged = (await said('forger', 'forged ')).content.slice('forged '.length);
+	const [building] = run("systemctl list-units --plain --no-legend 'indexerd-fetch-*' | awk '{ print $1 }'").split('\n');
+	fs.writeFileSync('/srv/forger/go', '');
+	run('systemctl kill -s STOP indexerd.service');
+	run(`systemctl kill -s KILL ${building}`);
+	await until(() => run(`systemctl show -P ActiveState ${building}`) === 'failed');
+	run('systemctl kill -s KILL indexerd.service');
+	await served();
+	await settled('forger', 'STATE_RUNNING');
+	await said('forger', 'whole');
+	assert.ok(fs.existsSync(`${CACHE}/${forged}/tree`), 'its key is the one that the build told');
+	assert.equal(fs.readFileSync(`${CACHE}/${forged}/tree/word.txt`, 'utf8'), 'whole\n');
 });
 
 test('archives are unpacked once, and stay what they were', async () => {
