@@ -17,9 +17,8 @@
 #include "common/read.h"
 #include "common/util.h"
 
-/* How often is watched; less often where it takes long. */
-#define WATCH_USEC  (2 * USEC_PER_SEC)
-#define WATCH_SHARE 10
+/* How often is watched. */
+#define WATCH_USEC (2 * USEC_PER_SEC)
 /* Reads that empty a pipe, however large it has been made. */
 #define DRAIN_READS 64
 /* What is left behind may start more while it is ended; the unit's end ends all of it. */
@@ -102,14 +101,12 @@ static int drain(struct run *run)
 
 static int watch(struct run *run)
 {
-	uint64_t now = now_usec(CLOCK_MONOTONIC), took;
 	int r;
 
-	if (!run->child->watch || now < run->watch_at)
+	if (!run->child->watch || now_usec(CLOCK_MONOTONIC) < run->watch_at)
 		return 0;
 	r = run->child->watch(run->child->userdata);
-	took = now_usec(CLOCK_MONOTONIC) - now;
-	run->watch_at = now + took + MAX(WATCH_USEC, took * WATCH_SHARE);
+	run->watch_at = now_usec(CLOCK_MONOTONIC) + WATCH_USEC;
 	return r;
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "common/util.h"
 #include "fetch/child.h"
@@ -42,6 +43,9 @@ static const char *const constant[] = {
 #define HOME	    "home"
 #define TEMPORARY   "tmp"
 
+/* Counting is at most this part of the time, unless the disk fills. */
+#define COUNT_SHARE 10
+
 /* Variables that are made, beside those above; and the NULL. */
 #define MADE_MAX 8
 
@@ -55,26 +59,45 @@ int job_fail(struct job *job, const char *format, ...)
 	return FAILED;
 }
 
+static uint64_t free_bytes(const struct job *job)
+{
+	struct statvfs disk;
+
+	return statvfs(job->order->work, &disk) < 0 ? 0 : (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
 int job_check_size(struct job *job)
 {
-	uint64_t bytes;
+	uint64_t begun = now_usec(CLOCK_MONOTONIC), left = free_bytes(job), now;
 	int r;
 
 	if (job->order->max_bytes == 0)
 		return 0;
-	r = tree_size(job->order->work, &bytes);
-	if (r < 0 || bytes <= job->order->max_bytes)
+	r = tree_size(job->order->work, &job->counted);
+	now = now_usec(CLOCK_MONOTONIC);
+	job->free_then = left;
+	job->count_next = now + (now - begun) * COUNT_SHARE;
+	if (r < 0 || job->counted <= job->order->max_bytes)
 		return r;
 	return job_fail(job,
 			"it takes more than the %llu bytes of the disk that a project may take",
 			(unsigned long long)job->order->max_bytes);
 }
 
+/* Whether so much was written since the last count, by whomever, that it may be too much. */
+static bool has_filled(const struct job *job)
+{
+	return job->free_then > free_bytes(job) + (job->order->max_bytes - job->counted);
+}
+
 /* While a program runs, files come and go: where one was gone, it is looked at again. */
 static int watch(void *userdata)
 {
-	int r = job_check_size(userdata);
+	struct job *job = userdata;
+	int r = 0;
 
+	if (now_usec(CLOCK_MONOTONIC) >= job->count_next || has_filled(job))
+		r = job_check_size(job);
 	return r < 0 ? 0 : r;
 }
 
@@ -255,6 +278,7 @@ int job_prepare(struct job *job)
 		temporary = NULL;
 	if (!config || !home || !temporary)
 		return -ENOMEM;
+	job->free_then = free_bytes(job);
 	if (mkdir(job->scratch, 0700) < 0 || mkdir(home, 0700) < 0 || mkdir(temporary, 0700) < 0)
 		return -errno;
 	r = write_config(job, config);

@@ -29,6 +29,9 @@ struct job {
 	char **environment;	 /* of all programs; NULL-terminated */
 	char commit[COMMIT_MAX]; /* "" until known */
 	char problem[WORDS_MAX];
+	uint64_t counted;    /* the bytes that all takes, when that was counted last */
+	uint64_t free_then;  /* of the disk */
+	uint64_t count_next; /* of the monotonic clock, in microseconds */
 };
 
 /* Says what failed; FAILED. */
