@@ -15,6 +15,7 @@
 #include "ctl/difference.h"
 #include "ctl/indexer-options.h"
 #include "ctl/outcome.h"
+#include "ctl/output.h"
 
 /* Whether anything that is shown differs, but for the etag, or with_labels for the labels as well.
  */
@@ -60,6 +61,12 @@ static char *tell_restart(const Indexerd__V1__Indexer__Status *before,
 {
 	bool is_new = !streq(before->invocation_id, after->invocation_id);
 	char *text;
+
+	/* Its new project cannot be had, and the message says why. */
+	if (!is_new && after->state == INDEXERD__V1__STATE__STATE_RUNNING)
+		return asprintf(&text, "updated, not restarted: %s", after->message) < 0
+			       ? NULL
+			       : clean(text);
 
 	if (is_new && after->main_pid)
 		return asprintf(&text, "updated, restarted with PID %" PRId64, after->main_pid) < 0

@@ -211,6 +211,7 @@ static void test_outcomes(void)
 		{ "2", "b", "red", "", S(STARTING), 0, "updated, being restarted" },
 		{ "2", "b", "red", "i2", S(FAILED), 0, "updated, restarted" },
 		{ "2", "b", "red", "i1", S(FAILED), 0, "updated, restarted" },
+		{ "2", "b", "red", "i1", S(RUNNING), 10, "updated, not restarted: no such ref" },
 	};
 	struct answer before, after;
 
@@ -223,6 +224,7 @@ static void test_outcomes(void)
 		after.status.invocation_id = (char *)cases[i].invocation;
 		after.status.state = cases[i].state;
 		after.status.main_pid = cases[i].pid;
+		after.status.message = (char *)"no such \033[31mref";
 		is_int(outcome_of_update(&before.indexer, &after.indexer, &outcome), 0,
 		       "outcome %zu", i);
 		is_str(outcome, cases[i].want, "is %s", cases[i].want);
