@@ -31,7 +31,7 @@ struct fields {
 	uint64_t invocation;
 	unsigned n_numbers[CLASS_N];
 	struct line_numbers numbers;
-	bool of_init, of_pid_1, of_daemon;
+	bool of_init, of_pid_1, of_daemon, of_fetch;
 	char uid[ID128_TEXT_MAX], id[ID_MAX];
 };
 
@@ -114,6 +114,8 @@ static int take_unit(struct record_reader *reader, const char *value, size_t siz
 	(void)reader;
 	fields->of_init = is_value(value, size, "init.scope");
 	fields->of_daemon = is_value(value, size, DAEMON_UNIT);
+	fields->of_fetch = size > strlen(FETCH_UNIT_PREFIX) &&
+			   memcmp(value, FETCH_UNIT_PREFIX, strlen(FETCH_UNIT_PREFIX)) == 0;
 	return 0;
 }
 
@@ -267,7 +269,11 @@ static void read_line(const struct record_reader *reader, const struct fields *f
 		      struct reader_record *ret)
 {
 	ret->invocation = fields->invocation;
-	for (int i = 0; i < CLASS_N; i++) /* two are of the program's own making */
+	/*
+	 * Two are of the program's own making. Those of a fetch come between lines of the process
+	 * that goes on meanwhile: they would be taken for a change of its invocation, and back.
+	 */
+	for (int i = 0; i < CLASS_N && !fields->of_fetch; i++)
 		ret->numbers.n[i] = fields->n_numbers[i] == 1 ? fields->numbers.n[i] : 0;
 	ret->log.level = level_from_priority(fields->priority, fields->is_trace);
 	ret->log.content = reader->content_size ? reader->content : "";

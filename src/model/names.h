@@ -12,6 +12,9 @@
 /* The daemon's own unit. */
 #define DAEMON_UNIT "indexerd.service"
 
+/* What the names of units begin with that fetch or build a project, with the indexer's fields. */
+#define FETCH_UNIT_PREFIX "indexerd-fetch-"
+
 /* The supplementary group of every indexer's process; the indexers' socket is open to it alone. */
 #define INDEXER_GROUP "indexerd-unit"
 

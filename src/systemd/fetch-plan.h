@@ -10,9 +10,9 @@
 #include <systemd/sd-bus.h>
 
 #include "model/kv.h"
+#include "model/names.h"
 #include "systemd/unit-log.h"
 
-#define FETCH_UNIT_PREFIX   "indexerd-fetch-"
 #define FETCH_UNIT_MAX_SIZE (sizeof(FETCH_UNIT_PREFIX ".service") + 32)
 
 /* Where the unit sees the project that it is to build, as it was fetched. */

@@ -7,7 +7,7 @@
 const fs = require('node:fs');
 const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
-const { assert, call, lines, refused, restart, run, served, sh, show, test, unit, until } = require('./lib');
+const { assert, call, lines, refused, restart, run, served, sh, show, stream, test, unit, until } = require('./lib');
 const { configure } = require('./people');
 const { gate, repository, ssh } = require('./repositories');
 
@@ -300,6 +300,36 @@ test('a cache of very many checkouts is no hindrance', async () => {
 	await served();
 	const made = await create('many', { project_source: repository({ 'main.sh': SLEEPER }).url });
 	assert.equal(made.status.state, 'STATE_RUNNING', made.status.message);
+});
+
+test('lines of a fetch hide none of those of the process that goes on, and make none lost', async () => {
+	const repo = repository({ 'main.sh': '#!/bin/sh\nwhile sleep 0.05; do echo "tick=$((n += 1))"; done\n' });
+	await create('ticks', { project_source: repo.url });
+	await said('ticks', 'tick=3');
+	const log = stream('StreamLogs', { parent: 'indexers/ticks', level: 'LOG_LEVEL_INFO' });
+	const refuse = async (ref) => {
+		const told = run(`indexerctl update ticks --project-source='${repo.url}#${ref}'`);
+		assert.match(told, new RegExp(`RUNNING: updated, not restarted: the project cannot be fetched: .*'${ref}'`));
+	};
+	await refuse('nope');
+	await said('ticks', `has no branch or tag 'nope'`);
+	await refuse('none');
+	const ticks = [], events = [];
+	for (let fetched = 0, after = 0; after < 3;) {
+		const record = await log.next();
+		if (record.event !== 'LOG_EVENT_UNSPECIFIED') {
+			events.push(record.event);
+		} else if (/^tick=/.test(record.content)) {
+			ticks.push(record.content);
+			after += fetched === 2;
+		} else {
+			fetched += /has no branch or tag/.test(record.content);
+		}
+	}
+	assert.deepEqual(events, ['LOG_EVENT_STARTED']);
+	assert.deepEqual(ticks, ticks.map((_, i) => `tick=${i + 1}`));
+	log.cancel();
+	await idle();
 });
 
 test('only so many are fetched at one time', async () => {
