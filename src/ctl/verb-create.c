@@ -30,13 +30,15 @@ static int tell_difference(const Indexerd__V1__Indexer *asked, const Indexerd__V
 	return 0;
 }
 
-/* What the server has chosen, where it was to choose; owned by the caller. 0 or -ENOMEM. */
+/*
+ * What the server has chosen, where it was to choose and could; owned by the caller. 0 or -ENOMEM.
+ */
 static int chosen_text(const Indexerd__V1__Indexer *asked, const Indexerd__V1__Indexer *got,
 		       char **ret)
 {
 	bool preset = isempty(asked->preset) && !isempty(got->preset);
 
-	if (!isempty(asked->runtime))
+	if (!isempty(asked->runtime) || isempty(got->runtime))
 		return 0;
 	if (asprintf(ret, "runtime %s%s%s", got->runtime, preset ? ", preset " : "",
 		     preset ? got->preset : "") < 0) {

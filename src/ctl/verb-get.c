@@ -51,6 +51,8 @@ static void show_exit(const Indexerd__V1__Exit *last)
 	format_time(last->time, text);
 	if (!isempty(last->signal))
 		rowf("Last exit:", "%s, %s, %s", reason, last->signal, text);
+	else if (last->reason == INDEXERD__V1__REASON__REASON_START_FAILED && last->code == 0)
+		rowf("Last exit:", "%s, %s", reason, text); /* there was no process */
 	else
 		rowf("Last exit:", "%s, code %" PRId32 ", %s", reason, last->code, text);
 }

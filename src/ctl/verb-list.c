@@ -135,7 +135,7 @@ static int add_indexer(struct table *table, const char *prefix,
 	if (r == 0)
 		r = table_addf(table, "%s", state);
 	if (r == 0)
-		r = table_addf(table, "%s", indexer->runtime);
+		r = table_addf(table, "%s", isempty(indexer->runtime) ? "-" : indexer->runtime);
 	if (r == 0)
 		r = status->main_pid ? table_addf(table, "%" PRId64, status->main_pid)
 				     : table_addf(table, "-");

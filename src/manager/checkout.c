@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "manager/source.h"
@@ -96,6 +97,9 @@ void checkout_read_error(const struct manager *manager, const char *request, cha
 	while (n > 0 && (ret[n - 1] == '\n' || ret[n - 1] == ' '))
 		n--;
 	ret[n] = '\0';
+	/* One line of several, as they are told. */
+	for (char *p = ret; (p = strpbrk(p, "\n\r\t")); p++)
+		*p = ' ';
 }
 
 int checkout_new(const struct manager *manager, const char *request)

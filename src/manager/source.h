@@ -64,7 +64,7 @@ int checkout_new(const struct manager *manager, const char *request);
  */
 int checkout_read_result(const struct manager *manager, const char *request,
 			 struct fetch_result *ret);
-/* The last words of one that failed, or "". */
+/* The last words of one that failed, in one line, or "". */
 void checkout_read_error(const struct manager *manager, const char *request, char *ret,
 			 size_t size);
 

@@ -221,12 +221,15 @@ void act_start(struct entry *entry)
 	if (r == 0 && !ready)
 		return; /* decided anew when a step is done */
 	r = r != 0 ? r : write_spec(entry, &refusal);
-	if (r == REFUSED)
+	if (r == REFUSED) {
+		log_warning("%s: it cannot be started: %s", entry->row.definition->id,
+			    refusal.message);
 		entry_note_start_failed(entry, refusal.message);
-	else if (r < 0)
+	} else if (r < 0) {
 		entry_operation_failed(entry, "its start cannot be prepared", strerror(-r));
-	else
+	} else {
 		start(entry, OPERATION_START);
+	}
 }
 
 void act_hold(struct entry *entry)

@@ -130,10 +130,16 @@ test('what cannot be fetched or is not in it fails in words, and can be mended',
 	};
 	await failed('branch', { project_source: `${repo.url}#nope` }, /the project cannot be fetched: .*nope/);
 	await said('branch', 'nope');
-	await failed('nothing', { project_source: 'file:///srv/no-such.git' }, /cannot be fetched: .*no-such\.git/);
+	await failed('nothing', { project_source: 'file:///srv/no-such.git' },
+		/^the project cannot be fetched: [^\\]*no-such\.git[^\\]* and the repository exists\.$/);
 	await failed('script', { project_source: repo.url, runtime: 'exec', script: 'nope.sh' }, /indexer\.script: 'nope\.sh'/);
 	await failed('dir', { project_source: repo.url, project_dir: 'nope' }, /indexer\.project_dir: 'nope'/);
 	await failed('runtime', { project_source: repo.url, project_dir: 'a', script: 'plain.txt' }, /name one of/);
+	await until(() => /^runtime: it cannot be started: .*name one of/m.test(run('journalctl -q -o cat -u indexerd')));
+	assert.match(run('indexerctl list'), /^indexers\/runtime +FAILED +- +- /m);
+	assert.equal(sh(`indexerctl create chosen --script=plain.txt --project-source=${repo.url}`).stdout,
+		'indexers/chosen FAILED\n');
+	assert.match(run('indexerctl get runtime'), /^Last exit: +START_FAILED, \d{4}-/m);
 	assert.match(run('indexerctl get branch'), /the project cannot be fetched/);
 
 	// Mended on the other side, or here.
