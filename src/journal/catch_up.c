@@ -75,10 +75,10 @@ int stream_catch_up(struct log_stream *stream)
 	reader_let_settle(stream->reader, settles ? journal_settle_usec(stream->journal) : 0);
 	r = read_slice(stream);
 	stream_flush(stream);
-	if (r == -ESTALE) {
+	if (r == -ESTALE || r == -ENOTRECOVERABLE)
 		stream_drop_reader(stream);
+	if (r == -ESTALE)
 		return 1;
-	}
 	if (r == -EAGAIN) {
 		/* Noted already now, so that the reader can be closed by whoever finds it idle. */
 		reader_refuse(stream->reader);
@@ -96,6 +96,11 @@ static void let_go(struct log_stream *stream)
 {
 	if (atomic_load(&stream->journal->open_readers) > OPEN_READERS_MAX)
 		stream_close_reader(stream);
+}
+
+void stream_try_later(struct log_stream *stream)
+{
+	stream->not_before = now_usec(CLOCK_MONOTONIC) + GIVEN_UP_RETRY_USEC;
 }
 
 /* Whether the stream is to wait for what others take now: its client is not to be sent away. */
@@ -117,11 +122,14 @@ void stream_settle(struct log_stream *stream, int result)
 		stream_release(stream, STREAM_ENDED);
 	} else if (waits_for_descriptors(stream, result)) {
 		stream_release(stream, STREAM_QUEUED);
-	} else if (result != 1 && result != -EAGAIN && result != -ESTALE) {
+	} else if (result == -ENOTRECOVERABLE) {
+		stream_try_later(stream);
+		stream_release(stream, STREAM_QUEUED);
+	} else if (result != 1 && result != -EAGAIN) {
 		stream_end(stream, result);
 	} else {
 		let_go(stream);
-		stream_release(stream, result == -EAGAIN ? STREAM_PARKED : STREAM_QUEUED);
+		stream_release(stream, result == 1 ? STREAM_QUEUED : STREAM_PARKED);
 	}
 }
 

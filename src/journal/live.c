@@ -269,8 +269,10 @@ static void scatter(struct live *live)
 	struct log_stream *stream;
 
 	for (size_t i = 0; i < BUCKETS; i++)
-		while ((stream = TAILQ_FIRST(&live->buckets[i])))
+		while ((stream = TAILQ_FIRST(&live->buckets[i]))) {
+			stream_try_later(stream);
 			leave(live, stream, false, STREAM_QUEUED);
+		}
 }
 
 /* --- the thread ---------------------------------------------------------------------------- */

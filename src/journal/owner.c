@@ -104,7 +104,7 @@ static int find_deletion(struct owner_finder *finder, const char *id, uint64_t t
 	while (r >= 0 && (r = journal_next(finder->j)) > 0)
 		if (read_deletion(finder->j, id, span) && span->until >= time)
 			return 1;
-	if (r == -ESTALE) {
+	if (r == -ENOTRECOVERABLE) {
 		sd_journal_close(finder->j);
 		finder->j = NULL;
 	}

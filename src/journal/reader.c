@@ -187,7 +187,7 @@ static int move(struct reader *reader, int (*direction)(sd_journal *j))
 		if (r == 0)
 			r = direction(reader->j);
 	}
-	if (r > 0 || r == -ESTALE)
+	if (r > 0 || r == -ENOTRECOVERABLE)
 		reader->moved = true;
 	return r;
 }
@@ -273,8 +273,8 @@ int reader_next(struct reader *reader, struct reader_record *ret)
 		reader->errors = 0;
 		return r;
 	}
-	reader->given_up = r == -ESTALE;
-	if (r == -ENOMEM || r == -ESTALE || ++reader->errors >= ERRORS_IN_A_ROW_MAX)
+	reader->given_up = r == -ENOTRECOVERABLE;
+	if (r == -ENOMEM || reader->given_up || ++reader->errors >= ERRORS_IN_A_ROW_MAX)
 		return r;
 	/* A file that is removed is emptied under its readers, and fails until it is let go of. */
 	r = reader_process(reader);

@@ -45,8 +45,8 @@ DEFINE_CLEANUP(struct reader, reader_free);
 
 /*
  * Makes one step. Returns one of the values in record.h, 0 at the end of what is there for now, or
- * a negative errno; -ESTALE where libsystemd has given up (step.h), and the reader is only to be
- * freed. The record's content is valid until the next call.
+ * a negative errno; -ENOTRECOVERABLE where libsystemd has given up (step.h), and the reader is only
+ * to be freed. The record's content is valid until the next call.
  */
 int reader_next(struct reader *reader, struct reader_record *ret);
 

@@ -91,7 +91,7 @@ static int find_first(struct repeat_finder *finder, const char *uid, const char 
 	r = r < 0 ? r : add_match(finder->j, NOTICE_FIELD_CREATED, created);
 	r = r < 0 ? r : sd_journal_seek_head(finder->j);
 	r = r < 0 ? r : journal_next(finder->j);
-	if (r == -ESTALE)
+	if (r == -ENOTRECOVERABLE)
 		repeat_finder_rest(finder);
 	if (r <= 0)
 		return r;

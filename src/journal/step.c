@@ -45,7 +45,7 @@ static int give_up(void)
 	sigemptyset(&aborts);
 	sigaddset(&aborts, SIGABRT);
 	(void)pthread_sigmask(SIG_UNBLOCK, &aborts, NULL);
-	return -ESTALE;
+	return -ENOTRECOVERABLE;
 }
 
 static int step(sd_journal *j, int (*direction)(sd_journal *j))

@@ -19,8 +19,8 @@
 int journal_catch_aborts(void);
 
 /*
- * As sd_journal_next() and sd_journal_previous(); or -ESTALE where the step was given up: the
- * journal is then only to be closed, and to be opened anew. Any thread.
+ * As sd_journal_next() and sd_journal_previous(); or -ENOTRECOVERABLE where the step was given up:
+ * the journal is then only to be closed, and to be opened anew. Any thread.
  */
 int journal_next(sd_journal *j);
 int journal_previous(sd_journal *j);

@@ -74,6 +74,9 @@
 #define SHORT_RETRY_USEC (1 * USEC_PER_SEC)
 #define SHORT_MAX_USEC	 (60 * USEC_PER_SEC)
 
+/* Before the journal is opened anew that could not be read on (see step.h). */
+#define GIVEN_UP_RETRY_USEC (100 * USEC_PER_MSEC)
+
 #define WORKERS 2
 
 /*
@@ -225,6 +228,9 @@ bool stream_is_finishing(struct log_stream *stream);
  * -EAGAIN where the sink refused, -ECANCELED, or another negative errno.
  */
 int stream_catch_up(struct log_stream *stream);
+
+/* A stream that the calling thread is about to release to the queue is left there for a while. */
+void stream_try_later(struct log_stream *stream);
 
 /* Does what a result of stream_catch_up() other than 0, or of opening a reader, asks for. */
 void stream_settle(struct log_stream *stream, int result);
