@@ -108,8 +108,12 @@ int checkout_new(const struct manager *manager, const char *request)
 
 	if (!path)
 		return -ENOMEM;
-	/* Its unit's user is not known yet, and nobody else comes through the directory above. */
-	if ((mkdir(path, 0700) < 0 && errno != EEXIST) || chmod(path, 0777) < 0)
+	/*
+	 * Its unit's user is not known yet, and nobody else comes through the directory above. What
+	 * is built can send a descriptor of it to others all the same: they take nothing away there
+	 * and put nothing in the place of what is that user's.
+	 */
+	if ((mkdir(path, 0700) < 0 && errno != EEXIST) || chmod(path, 01777) < 0)
 		return -errno;
 	return 0;
 }

@@ -5,8 +5,9 @@
 'use strict';
 
 const crypto = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
-const { assert, call, later, lines, project, refused, run, served, sh, test, unit, until } = require('./lib');
+const { assert, background, call, later, lines, project, refused, run, served, sh, test, unit, until } = require('./lib');
 const { configure } = require('./people');
 const { repository, ssh } = require('./repositories');
 
@@ -187,6 +188,35 @@ exec sleep infinity
 	await said('forger', 'whole');
 	assert.ok(fs.existsSync(`${CACHE}/${forged}/tree`), 'its key is the one that the build told');
 	assert.equal(fs.readFileSync(`${CACHE}/${forged}/tree/word.txt`, 'utf8'), 'whole\n');
+});
+
+test('who is handed the place of a build from within replaces nothing there', async () => {
+	await runtime('giver', '[Runtime]\nExec=/bin/sh ${SCRIPT_PATH}\nBuild=python3 ${PROJECT}/give.py\n');
+	const taker = project({ 'take.py': `import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind('\\0taker')
+s.listen()
+print('ready', flush=True)
+c = s.accept()[0]
+at = socket.recv_fds(c, 1, 1)[1][0]
+try:
+    os.rename('tree', 'old', src_dir_fd=at, dst_dir_fd=at)
+    os.rename('old', 'tree', src_dir_fd=at, dst_dir_fd=at)
+    c.send(b'it was replaced')
+except OSError as e:
+    c.send(e.strerror.encode())
+` });
+	const helper = background('runuser', ['-u', 'nobody', '--', 'python3', `${taker}/take.py`]);
+	await once(helper.stdout, 'data');
+	const repo = repository({ 'main.sh': SLEEPER, 'give.py': `import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.connect('\\0taker')
+socket.send_fds(s, [b'.'], [os.open('/run/indexerd/project', os.O_RDONLY)])
+print('taker:', s.recv(100).decode())
+` });
+	await create('giver', { runtime: 'giver', project_source: repo.url });
+	await settled('giver', 'STATE_RUNNING');
+	assert.equal((await said('giver', 'taker: ')).content, 'taker: Operation not permitted');
 });
 
 test('archives are unpacked once, and stay what they were', async () => {
