@@ -12,7 +12,7 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
-const { background, later, run, sh, until } = require('./lib');
+const { background, call, later, run, sh, until } = require('./lib');
 
 const GIT = 'git -c user.name=t -c user.email=t@t -c init.defaultBranch=main -c protocol.file.allow=always';
 const SSHD = '/srv/sshd';
@@ -122,4 +122,15 @@ async function gate(behind) {
 	};
 }
 
-module.exports = { GIT, gate, repository, ssh };
+// The indexer of an answer when its start has ended: after 5 s an answer does not wait for that.
+async function ended(answer) {
+	const { name, status } = await answer;
+	if (status.state !== 'STATE_STARTING')
+		return answer;
+	return until(async () => {
+		const indexer = await call('GetIndexer', { name });
+		return indexer.status.state !== 'STATE_STARTING' && indexer;
+	}, { limit: 60_000, what: `the start of ${name} has ended` });
+}
+
+module.exports = { GIT, ended, gate, repository, ssh };

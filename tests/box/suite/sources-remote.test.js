@@ -9,13 +9,13 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const { assert, background, call, later, lines, project, refused, run, served, sh, test, unit, until } = require('./lib');
 const { configure } = require('./people');
-const { repository, ssh } = require('./repositories');
+const { ended, repository, ssh } = require('./repositories');
 
 const CACHE = '/var/cache/indexerd';
 const SLEEPER = '#!/bin/sh\necho here\nexec sleep infinity\n';
 const TELL = '#!/bin/sh\ncat word.txt\nexec sleep infinity\n';
 
-const create = (indexer_id, indexer) => call('CreateIndexer', { indexer_id, indexer: { script: 'main.sh', ...indexer } });
+const create = (indexer_id, indexer) => ended(call('CreateIndexer', { indexer_id, indexer: { script: 'main.sh', ...indexer } }));
 const get = (id) => call('GetIndexer', { name: `indexers/${id}` });
 const settled = (id, state, limit = 60_000) => until(async () => {
 	const indexer = await get(id);
@@ -87,7 +87,7 @@ test('a host that is another one, and a key that is a stranger\'s, are told in t
 	server.known('');
 	await failed('unknown', { project_source: `${url}?credential=indexer.deploy` }, /cannot be fetched: .*[Hh]ost key verification failed/s);
 	server.known(`[127.0.0.1]:${server.port} ${server.key}\n`);
-	assert.equal((await call('StartIndexer', { name: 'indexers/unknown' })).status.state, 'STATE_RUNNING');
+	assert.equal((await ended(call('StartIndexer', { name: 'indexers/unknown' }))).status.state, 'STATE_RUNNING');
 	await refused(create('forbidden', { project_source: `${url}?credential=root.key` }), 'PERMISSION_DENIED', /root\.key/);
 });
 

@@ -9,13 +9,13 @@ const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
 const { assert, call, lines, refused, restart, run, served, sh, show, stream, test, unit, until } = require('./lib');
 const { configure } = require('./people');
-const { gate, repository, ssh } = require('./repositories');
+const { ended, gate, repository, ssh } = require('./repositories');
 
 const CACHE = '/var/cache/indexerd';
 const SLEEPER = '#!/bin/sh\necho here\nexec sleep infinity\n';
 const TELL = '#!/bin/sh\ncat word.txt\nexec sleep infinity\n';
 
-const create = (indexer_id, indexer) => call('CreateIndexer', { indexer_id, indexer: { script: 'main.sh', ...indexer } });
+const create = (indexer_id, indexer) => ended(call('CreateIndexer', { indexer_id, indexer: { script: 'main.sh', ...indexer } }));
 // A promise that may be rejected before it is awaited.
 function told(promise) {
 	promise.catch(() => {});
@@ -144,10 +144,10 @@ test('what cannot be fetched or is not in it fails in words, and can be mended',
 
 	// Mended on the other side, or here.
 	repo.commit({}, 'nope');
-	assert.equal((await call('StartIndexer', { name: 'indexers/branch' })).status.state, 'STATE_RUNNING');
-	const updated = await call('UpdateIndexer', {
+	assert.equal((await ended(call('StartIndexer', { name: 'indexers/branch' }))).status.state, 'STATE_RUNNING');
+	const updated = await ended(call('UpdateIndexer', {
 		indexer: { name: 'indexers/script', script: 'main.sh' }, update_mask: { paths: ['script'] },
-	});
+	}));
 	assert.equal(updated.status.state, 'STATE_RUNNING', updated.status.message);
 	await idle();
 });
@@ -204,9 +204,9 @@ test('a fetch is ended by Delete, Stop and Update, and by its time', async () =>
 
 	const changed = told(call('StartIndexer', { name: 'indexers/stopped' }));
 	await door.knocked();
-	const updated = await call('UpdateIndexer', {
+	const updated = await ended(call('UpdateIndexer', {
 		indexer: { name: 'indexers/stopped', project_source: repo.url }, update_mask: { paths: ['project_source'] },
-	});
+	}));
 	assert.equal(updated.status.state, 'STATE_RUNNING', updated.status.message);
 	await changed;
 	await gone();
@@ -234,7 +234,7 @@ test('an update lets the process go on until what it wants is there, and where t
 	const meanwhile = await get('kept');
 	assert.deepEqual([meanwhile.status.state, meanwhile.status.main_pid], ['STATE_RUNNING', pid]);
 	door.open();
-	assert.equal((await updated).status.state, 'STATE_RUNNING');
+	assert.equal((await ended(updated)).status.state, 'STATE_RUNNING');
 	const after = await settled('kept', 'STATE_RUNNING');
 	assert.notEqual(after.status.main_pid, pid);
 	assert.equal(after.status.message, `of commit ${repo.first}`);
@@ -248,11 +248,11 @@ test('an update lets the process go on until what it wants is there, and where t
 	await until(async () => /goes on$/.test((await get('kept')).status.message));
 	assert.equal((await get('kept')).status.main_pid, after.status.main_pid);
 	repo.commit({ 'word.txt': 'two\n' }, 'nope');
-	assert.equal((await call('StartIndexer', { name: 'indexers/kept' })).status.state, 'STATE_RUNNING');
+	assert.equal((await ended(call('StartIndexer', { name: 'indexers/kept' }))).status.state, 'STATE_RUNNING');
 	await said('kept', 'two');
 	await update(`${repo.url}#none`);
 	await call('StopIndexer', { name: 'indexers/kept' });
-	assert.equal((await call('StartIndexer', { name: 'indexers/kept' })).status.state, 'STATE_FAILED');
+	assert.equal((await ended(call('StartIndexer', { name: 'indexers/kept' }))).status.state, 'STATE_FAILED');
 	await idle();
 });
 
@@ -426,5 +426,5 @@ test('checkouts that nobody uses are removed, and all together are bounded', asy
 	await call('DeleteIndexer', { name: 'indexers/one' });
 	await until(() => checkouts().length === 0);
 	await idle();
-	assert.equal((await call('StartIndexer', { name: 'indexers/two' })).status.state, 'STATE_FAILED');
+	assert.equal((await ended(call('StartIndexer', { name: 'indexers/two' }))).status.state, 'STATE_FAILED');
 });
