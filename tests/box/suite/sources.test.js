@@ -7,7 +7,7 @@
 const fs = require('node:fs');
 const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
-const { assert, call, lines, refused, restart, run, served, sh, show, stream, test, unit, until } = require('./lib');
+const { assert, call, later, lines, refused, restart, run, served, sh, show, stream, test, unit, until } = require('./lib');
 const { configure } = require('./people');
 const { ended, gate, repository, ssh } = require('./repositories');
 
@@ -274,19 +274,20 @@ test('an update that no process sees leaves a fetch alone', async () => {
 
 test('what a process has stays there, also when the daemon has forgotten what it started', async () => {
 	const repo = repository({ 'main.sh': '#!/bin/sh\nwhile sleep 0.1; do cat /run/indexerd/project/tree/word.txt; done\n', 'word.txt': 'here\n' });
-	const made = await create('kept', { project_source: repo.url });
-	const spare = repository({ 'main.sh': SLEEPER });
-	const before = checkouts();
-	await create('spare', { project_source: spare.url });
+	const others = checkouts(), made = await create('kept', { project_source: repo.url });
+	const kept = checkouts().filter((key) => !others.includes(key));
+	await create('spare', { project_source: repository({ 'main.sh': SLEEPER }).url });
+	const spare = checkouts().filter((key) => ![...others, ...kept].includes(key));
+	assert.deepEqual([kept.length, spare.length], [1, 1]);
 	const wrong = await call('UpdateIndexer', {
 		indexer: { name: 'indexers/kept', project_source: `${repo.url}#nope` }, update_mask: { paths: ['project_source'] },
 	});
 	assert.equal(wrong.status.main_pid, made.status.main_pid);
 	await call('DeleteIndexer', { name: 'indexers/spare' });
 	await configure('[Source]\nKeepUnusedSec=0\n');
-	await until(() => checkouts().length === before.length);
-	assert.deepEqual(checkouts(), before);
+	await until(() => !checkouts().includes(spare[0]));
 	await idle();
+	assert.ok(checkouts().includes(kept[0]));
 	assert.equal(sh(`nsenter -t ${made.status.main_pid} -m cat /run/indexerd/project/tree/word.txt`).stdout, 'here\n');
 });
 
