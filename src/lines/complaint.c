@@ -26,7 +26,7 @@ int complaint_send(const char *path, int priority, const char *identifier, const
 		return fd;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
 		return -errno;
-	n = asprintf(&entry, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n\n", priority,
+	n = asprintf(&entry, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n", priority,
 		     identifier, text);
 	if (n < 0)
 		return -ENOMEM;

@@ -16,9 +16,8 @@
 #define NATIVE_HEAD_MAX	      320
 #define NATIVE_IDENTIFIER_MAX 64
 
-/* What ends the text, and its entry: an empty line, behind which a datagram may hold another entry.
- */
-#define NATIVE_TAIL	 "\n\n"
+/* What ends the text, and with it the entry. */
+#define NATIVE_TAIL	 "\n"
 #define NATIVE_TAIL_SIZE (sizeof(NATIVE_TAIL) - 1)
 
 /*

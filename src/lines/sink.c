@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -29,8 +28,6 @@ struct sink {
 	struct iovec parts[BATCH_MAX * PARTS];
 	char heads[BATCH_MAX][NATIVE_HEAD_MAX];
 };
-
-static_assert(BATCH_MAX * PARTS <= IOV_MAX, "a batch is one message");
 
 int sink_new(const char *path, const char *identifier, const struct line_numbers *last,
 	     struct sink **ret)
@@ -106,34 +103,41 @@ bool sink_push(struct sink *sink, enum stream stream, const struct log_line *lin
 	return ++sink->n == BATCH_MAX;
 }
 
-/* Sends one datagram, however long it takes. 0, or -EMSGSIZE where it never fits. */
-static int send_parts(struct sink *sink, struct iovec *parts, size_t n)
+/* Sends datagrams in their order, however long it takes. */
+static void send_all(struct sink *sink, struct mmsghdr *messages, size_t n)
 {
-	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = n };
+	int sent;
 
 	if (sink->fd < 0)
 		sink->fd = journal_socket_connect(sink->path);
-	while (sendmsg(sink->fd, &message, MSG_NOSIGNAL) < 0) {
-		if (errno == EMSGSIZE)
-			return -EMSGSIZE;
-		if (errno != EINTR)
+	while (n > 0) {
+		sent = sendmmsg(sink->fd, messages, (unsigned)n, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EMSGSIZE)
+			sent = 1; /* It never fits: net.core.wmem_default is very low. That it
+				   * is left out, the gap in INDEXER_LINE tells. */
+		if (sent > 0) {
+			messages += sent;
+			n -= (size_t)sent;
+		} else if (errno != EINTR) {
 			reconnect(sink);
+		}
 	}
-	return 0;
 }
 
 void sink_flush(struct sink *sink)
 {
+	struct mmsghdr messages[BATCH_MAX];
+
 	/*
-	 * All in one datagram: journald then wakes up, reads, and takes the time once for a batch
-	 * and not once for a line, which is a quarter of its work (measured: 28 instead of 38 us
-	 * a line).
+	 * A datagram for each line, as the protocol is defined. The journald of systemd 252 takes
+	 * several entries out of one, at less cost; that of 253 and newer takes the first one, and
+	 * drops the others without a word.
 	 */
-	if (sink->n > 0 && send_parts(sink, sink->parts, sink->n * PARTS) < 0)
-		/* net.core.wmem_default is very low. What is left out, the gap in INDEXER_LINE
-		 * tells. */
-		for (size_t i = 0; i < sink->n; i++)
-			(void)send_parts(sink, &sink->parts[i * PARTS], PARTS);
+	for (size_t i = 0; i < sink->n; i++)
+		messages[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_iov = &sink->parts[i * PARTS], .msg_iovlen = PARTS },
+		};
+	send_all(sink, messages, sink->n);
 	sink->n = 0;
 }
 
@@ -142,6 +146,6 @@ void sink_settle(struct sink *sink)
 	sink_flush(sink);
 	if (sink->last.n[CLASS_ALL] == 0)
 		return;
-	(void)send_parts(sink, NULL, 0);
+	send_all(sink, &(struct mmsghdr){ 0 }, 1);
 	(void)journal_socket_settle(sink->fd, SETTLE_USEC);
 }

@@ -1,5 +1,5 @@
 /*
- * Where lines go: journald's native socket, several lines in a datagram.
+ * Where lines go: journald's native socket, a line in a datagram, several by one system call.
  *
  * Nothing is dropped here. A journald that does not keep up is waited for, and so is one that is
  * not there; the pipes behind fill up and the writer waits. systemd sets the limit: it kills what

@@ -49,17 +49,15 @@ static const char *read_field(const char *p, const char *end, struct field *ret)
 	return ret->value + ret->value_size + 1;
 }
 
-/* The size of the entry that a datagram begins with, without the empty line behind it. */
-static size_t entry_size(const char *begin, size_t size)
+/* Whether a datagram is one entry: fields up to its end. */
+static bool is_one_entry(const char *p, size_t size)
 {
-	const char *p = begin, *end = begin + size;
+	const char *end = p + size;
 	struct field field;
 
-	while (p < end && *p != '\n') {
+	while (p && p < end && *p != '\n')
 		p = read_field(p, end, &field);
-		assert(p);
-	}
-	return (size_t)(p - begin);
+	return p == end;
 }
 
 /* The value of a field of an entry, or NULL. */
@@ -174,29 +172,20 @@ static void *write_lines(void *path)
 	return NULL;
 }
 
-/* A datagram as it was received, and how far its entries have been looked at. */
 struct inbox {
 	int fd;
-	size_t at, size;
 	char bytes[65536];
 };
 
-/* The next entry; false where the datagram was empty. */
+/* The next datagram, which must be one entry; false where it is empty. */
 static bool next_entry(struct inbox *inbox, const char **ret, size_t *ret_size)
 {
-	if (inbox->at == inbox->size) {
-		ssize_t n = recv(inbox->fd, inbox->bytes, sizeof(inbox->bytes), 0);
+	ssize_t n = recv(inbox->fd, inbox->bytes, sizeof(inbox->bytes), 0);
 
-		assert(n >= 0);
-		inbox->at = 0;
-		inbox->size = (size_t)n;
-		if (n == 0)
-			return false;
-	}
-	*ret = inbox->bytes + inbox->at;
-	*ret_size = entry_size(*ret, inbox->size - inbox->at);
-	inbox->at += *ret_size + 1; /* the empty line */
-	return true;
+	assert(n >= 0 && is_one_entry(inbox->bytes, (size_t)n));
+	*ret = inbox->bytes;
+	*ret_size = (size_t)n;
+	return n > 0;
 }
 
 /* Receives `count` lines; returns how many were in their order, from 1 on. */
