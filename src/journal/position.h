@@ -41,5 +41,5 @@ void position_format(const struct position *position, char text[POSITION_TEXT_MA
  */
 int position_compare(const struct position *a, const struct position *b);
 
-/* Whether journald took both of them in at one moment: what came in one datagram. */
+/* Whether journald took both of them in at one moment. */
 bool position_same_moment(const struct position *a, const struct position *b);
